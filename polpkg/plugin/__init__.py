@@ -1,0 +1,1 @@
+"""The hooks, and the manager that loads who implements them."""

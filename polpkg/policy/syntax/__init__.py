@@ -1,0 +1,1 @@
+"""Front ends: text in, IR statements out, every one with its place."""
