@@ -64,7 +64,7 @@ class Place(NamedTuple):
         return places[::-1]
 
     def origin(self) -> Origin:
-        """This place as a value: see `Origin`."""
+        """The same as a value: see `Origin`."""
         stack = self.stack()
         root = stack[0].source
         own = 0
@@ -152,7 +152,15 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
 
     @classmethod
-    def at(cls, place: Place, code: str, message: str, *, hint: str = "", notes: tuple[Note, ...] = (),
-           severity: Severity = Severity.ERROR) -> Diagnostic:
+    def at(
+        cls,
+        place: Place,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        notes: tuple[Note, ...] = (),
+        severity: Severity = Severity.ERROR,
+    ) -> Diagnostic:
         """A finding at `place`, with the source line that it points into."""
         return cls(code, message, place.origin(), hint, place.source.line(place.line), place.column, notes, severity)

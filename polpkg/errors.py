@@ -94,8 +94,9 @@ class ResolutionError(PolpkgError):
 
     exit_code = ExitCode.NO_SOLUTION
 
-    def __init__(self, code: str, message: str, *, origin: Origin | None = None, hint: str = "",
-                 derivation: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: str, message: str, *, origin: Origin | None = None, hint: str = "", derivation: tuple[str, ...] = ()
+    ) -> None:
         """An error with the proof that there is no answer."""
         super().__init__(code, message, origin=origin, hint=hint)
         self.derivation = derivation
