@@ -100,12 +100,18 @@ def versions_of(fingerprint: str) -> tuple[str, ...]:
     return tuple(release.version for release in read_releases() if release.fingerprint == fingerprint)
 
 
+def known_tables() -> tuple[Abi, ...]:
+    """Every distinct known table, oldest first, each as the newest version that has it."""
+    newest = {release.fingerprint: release.version for release in read_releases()}
+    return tuple(_load_table(fingerprint, version) for fingerprint, version in newest.items())
+
+
 def nearest(abi: Abi) -> tuple[str, Difference]:
     """The known version whose table differs least from `abi`, and what is different in `abi`.
 
     Of several, the one nearest to the version of `abi`, or the newest when that is not known.
     """
-    differences = {release.fingerprint: difference(_table(release), abi) for release in read_releases()}
+    differences = {known.fingerprint: difference(known, abi) for known in known_tables()}
     best = min(
         reversed(read_releases()), key=lambda release: (len(differences[release.fingerprint]), _distance(release, abi))
     )
@@ -114,8 +120,8 @@ def nearest(abi: Abi) -> tuple[str, Difference]:
 
 def versions_with(class_name: str, permission: str | None = None) -> tuple[str, ...]:
     """The known versions that have a class, or a permission of it, oldest first."""
-    having = {release.fingerprint: _has(_table(release), class_name, permission) for release in read_releases()}
-    return tuple(release.version for release in read_releases() if having[release.fingerprint])
+    having = {known.fingerprint for known in known_tables() if _has(known, class_name, permission)}
+    return tuple(release.version for release in read_releases() if release.fingerprint in having)
 
 
 def since(class_name: str, permission: str | None = None) -> str | None:
@@ -156,10 +162,6 @@ def _parse_release(line: str) -> Release:
 @cache
 def _load_table(fingerprint: str, version: str) -> Abi:
     return parse_table(table_path(fingerprint).read_text(encoding="ascii"), version)
-
-
-def _table(release: Release) -> Abi:
-    return _load_table(release.fingerprint, versions_of(release.fingerprint)[-1])
 
 
 def _has(abi: Abi, class_name: str, permission: str | None) -> bool:

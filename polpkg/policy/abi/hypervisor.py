@@ -1,0 +1,262 @@
+"""Reads the ABI out of a hypervisor file, so that a policy can be made for exactly the hypervisor that will load it.
+
+FLASK's table is compiled in as (xen/xsm/flask/include/avc_ss.h, xen/xsm/flask/avc.c)
+
+    struct av_perm_to_string { u16 tclass; u32 value; const char *name; } av_perm_to_string[];
+    const char *class_to_string[] = { "null", ... };
+    const struct selinux_class_perm { av_perm_to_string; u32 av_pts_len, cts_len; class_to_string } selinux_class_perm;
+
+and the initial SIDs (xen/xsm/flask/ss/services.c) as
+
+    const char *initial_sid_to_string[] = { "null", ... };
+
+The permission table is recognised by its shape: it starts with class 1, value 1.  The structure that points to it has
+the number of its entries next to the pointer, and the pointer tells the address that the hypervisor is linked to, from
+which all other pointers follow.  Nothing depends on names, so that tables that are not known are read as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.errors import TargetError
+from polpkg.policy.abi.catalogue import known_tables, versions_of
+from polpkg.policy.abi.image import MAX_SIZE, PAGE, Image, unpack_image
+from polpkg.policy.abi.model import MAX_PERMISSIONS, Abi, SecurityClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PERMISSION = Struct("<HHIQ")  # class, padding, value, address of the name
+_FIRST_PERMISSION = Struct("<HHI").pack(1, 0, 1)
+_CLASS_TABLE = Struct("<QIIQ")  # selinux_class_perm
+_POINTER = Struct("<Q")
+_MAX_CLASSES = 1024
+_MAX_SIDS = 256
+_MAX_CANDIDATES = 32
+
+_XEN_MARK = b"Xen version %d.%d%s"  # xen/drivers/char/console.c, later common/version.c
+_FLASK_MARK = b"Flask:  "  # begins FLASK's messages
+_POLICY_MARK = b"\x8c\xff\x7c\xf9\x08\x00\x00\x00XenFlask"  # how a policydb for Xen begins
+_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]{0,63}(?=\0)")
+_EFI_BANNER = re.compile(rb"X\0e\0n\0 \0((?:[!-~]\0){3,40}) \0\(\0c\0/\0s\0")  # xen/common/efi/boot.c, in UTF-16
+_TEXT_BANNER = re.compile(rb"Xen (\d+\.\d+[!-~]{0,40})\n\0")  # XEN_BANNER, when the build had no figlet
+
+
+class Hypervisor(NamedTuple):
+    """What a hypervisor file says of itself.
+
+    `version`: "4.17.7", empty when the file does not tell.  `table`: its ABI, None without FLASK; the version in it is
+    `version`, or else the oldest known one that has this table.  `containers` and `architecture`: see `Image`.
+    `built_in_policy`: whether a policy is linked in (CONFIG_XSM_FLASK_POLICY), which serves when the boot loader gives
+    none.  `sids_read`: whether the initial SIDs were read; else they are those of the known table with these classes.
+    """
+
+    name: str
+    version: str
+    table: Abi | None
+    containers: tuple[str, ...]
+    architecture: str
+    built_in_policy: bool
+    sids_read: bool
+
+    @property
+    def flask(self) -> bool:
+        """Whether it was built with XSM and FLASK."""
+        return self.table is not None
+
+    @property
+    def abi(self) -> Abi:
+        """Its ABI.  Raises TargetError `hypervisor-without-flask` when it has none."""
+        return self.require_flask()
+
+    def require_flask(self) -> Abi:
+        """As `abi`: for those who want to know whether a policy can take effect at all."""
+        if self.table is None:
+            raise TargetError(
+                "hypervisor-without-flask",
+                f"{self.name} ({f'Xen {self.version}' if self.version else 'Xen'}) was built without FLASK",
+                hint="no policy can take effect on it; use a hypervisor built with CONFIG_XSM_FLASK=y",
+            )
+        return self.table
+
+
+def read_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor:
+    """Read a hypervisor file, which must have FLASK; `name` is for messages, by default the path.
+
+    Raises TargetError: `hypervisor-without-flask`, or as `inspect_hypervisor` does.
+    """
+    found = inspect_hypervisor(source, name)
+    found.require_flask()
+    return found
+
+
+def inspect_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor:
+    """Read a hypervisor file, with or without FLASK.
+
+    Raises TargetError: `unreadable-hypervisor` when the file cannot be read, `not-a-hypervisor`, `damaged-hypervisor`,
+    `unsupported-compression`, and `unreadable-abi` when there is FLASK but its table is not found.
+    """
+    if isinstance(source, bytes):
+        return _inspect(source, name or "the file")
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SIZE)
+    except OSError as error:
+        raise TargetError("unreadable-hypervisor", f"{name or path} cannot be read: {error.strerror}") from None
+    return _inspect(data, name or str(path))
+
+
+def _inspect(data: bytes, name: str) -> Hypervisor:
+    image = unpack_image(data, name)
+    memory = image.data
+    if _XEN_MARK not in memory:
+        raise TargetError(
+            "not-a-hypervisor", f"{name} is not a Xen hypervisor", hint="it does not contain Xen's banner"
+        )
+    version = _find_version(memory)
+    if _FLASK_MARK not in memory:
+        return _without_flask(image, name, version)
+    table, sids_read = _read_abi(memory, name)
+    known = versions_of(table.fingerprint)
+    table = replace(table, version=version or (known[0] if known else ""))
+    return Hypervisor(name, version, table, image.containers, image.architecture, _POLICY_MARK in memory, sids_read)
+
+
+def _without_flask(image: Image, name: str, version: str) -> Hypervisor:
+    return Hypervisor(name, version, None, image.containers, image.architecture, built_in_policy=False, sids_read=False)
+
+
+def _find_version(memory: bytes) -> str:
+    if found := _EFI_BANNER.search(memory):
+        return found[1].decode("utf-16-le")
+    found = _TEXT_BANNER.search(memory)
+    return found[1].decode("ascii") if found else ""
+
+
+class _Linked(NamedTuple):
+    """A hypervisor's memory and the address that it is linked to."""
+
+    memory: bytes
+    base: int
+
+    def name_at(self, address: int) -> str | None:
+        """The identifier at `address`, if one is there."""
+        found = _NAME.match(self.memory, address - self.base) if address >= self.base else None
+        return found[0].decode("ascii") if found else None
+
+    def names_at(self, offset: int, limit: int) -> tuple[str, ...]:
+        """The identifiers that the array of pointers at `offset` names, up to `limit` or the first that is none."""
+        names: list[str] = []
+        end = min(offset + limit * _POINTER.size, len(self.memory))
+        for (address,) in _POINTER.iter_unpack(self.memory[offset : end - (end - offset) % _POINTER.size]):
+            name = self.name_at(address)
+            if name is None or name in names:
+                break
+            names.append(name)
+        return tuple(names)
+
+    def arrays_of_names(self) -> Iterator[tuple[str, ...]]:
+        """The arrays of distinct names that begin with "null", without it."""
+        for literal in islice(_occurrences(self.memory, b"null\0"), _MAX_CANDIDATES):
+            pointer = _POINTER.pack(self.base + literal)
+            for offset in islice(_occurrences(self.memory, pointer), _MAX_CANDIDATES):
+                if offset % _POINTER.size == 0:
+                    yield self.names_at(offset, _MAX_SIDS)[1:]
+
+
+class _Permissions(NamedTuple):
+    """A table of permissions: where it is, and the address of each name by class number, in order."""
+
+    offset: int
+    length: int
+    names: dict[int, list[int]]
+
+
+def _read_abi(memory: bytes, name: str) -> tuple[Abi, bool]:
+    """The ABI, and whether the initial SIDs were read."""
+    for permissions in _find_permissions(memory):
+        for linked, class_names in _find_classes(memory, permissions):
+            classes = _name_permissions(linked, class_names, permissions)
+            if classes is not None:
+                return _add_sids(linked, classes, name)
+    raise TargetError("unreadable-abi", f"{name} has FLASK, but its table of classes and permissions was not found")
+
+
+def _find_permissions(memory: bytes) -> Iterator[_Permissions]:
+    """Whatever has the shape of `av_perm_to_string`: each class once, in any order; its values double from 1."""
+    for offset in _occurrences(memory, _FIRST_PERMISSION):
+        if offset % _POINTER.size == 0:
+            names: dict[int, list[int]] = {}
+            length = _walk_permissions(memory, offset, names)
+            if length > 1:
+                yield _Permissions(offset, length, names)
+
+
+def _walk_permissions(memory: bytes, offset: int, names: dict[int, list[int]]) -> int:
+    current, length = 0, 0
+    for position in range(offset, len(memory) - _PERMISSION.size + 1, _PERMISSION.size):
+        number, padding, value, address = _PERMISSION.unpack_from(memory, position)
+        following = number == current and len(names[number]) < MAX_PERMISSIONS and value == 1 << len(names[number])
+        starting = 0 < number < _MAX_CLASSES and number not in names and value == 1
+        if padding or not (following or starting):
+            break
+        names.setdefault(number, []).append(address)
+        current, length = number, length + 1
+    return length
+
+
+def _find_classes(memory: bytes, permissions: _Permissions) -> Iterator[tuple[_Linked, tuple[str, ...]]]:
+    """What may be the `selinux_class_perm` that points to `permissions`: the link address, and the names of classes."""
+    length = Struct("<I").pack(permissions.length)
+    for found in islice(_occurrences(memory, length), _MAX_CLASSES):
+        if found % _POINTER.size or found < _POINTER.size or found + _POINTER.size * 2 > len(memory):
+            continue
+        table, _, count, class_table = _CLASS_TABLE.unpack_from(memory, found - _POINTER.size)
+        base = table - permissions.offset
+        if base % PAGE == 0 and base >= 0 and max(permissions.names) < count <= _MAX_CLASSES:
+            linked = _Linked(memory, base)
+            names = linked.names_at(class_table - base, count) if class_table >= base else ()
+            if len(names) == count:
+                yield linked, names[1:]
+
+
+def _name_permissions(
+    linked: _Linked, class_names: tuple[str, ...], permissions: _Permissions
+) -> tuple[SecurityClass, ...] | None:
+    classes: list[SecurityClass] = []
+    for number, class_name in enumerate(class_names, 1):
+        names = [linked.name_at(address) for address in permissions.names.get(number, ())]
+        named = tuple(name for name in names if name is not None)
+        if len(named) != len(names) or len(set(named)) != len(named):
+            return None
+        classes.append(SecurityClass(class_name, named))
+    return tuple(classes)
+
+
+def _add_sids(linked: _Linked, classes: tuple[SecurityClass, ...], name: str) -> tuple[Abi, bool]:
+    class_names = tuple(c.name for c in classes)
+    arrays = [names for names in linked.arrays_of_names() if names and names[: len(class_names)] != class_names]
+    known = [abi.initial_sids for abi in known_tables() if abi.classes == classes]
+    for sids in known:
+        if any(names[: len(sids)] == sids for names in arrays):
+            return Abi(classes, sids), True
+    if len(arrays) == 1:
+        return Abi(classes, arrays[0]), True
+    if not arrays and len(set(known)) == 1:
+        return Abi(classes, known[0]), False
+    raise TargetError("unreadable-abi", f"the table of initial SIDs was not found in {name}")
+
+
+def _occurrences(memory: bytes, wanted: bytes) -> Iterator[int]:
+    """Where `wanted` lies in `memory`, in order."""
+    offset = memory.find(wanted)
+    while offset >= 0:
+        yield offset
+        offset = memory.find(wanted, offset + 1)
