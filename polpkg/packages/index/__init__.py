@@ -1,0 +1,1 @@
+"""Indexes: what lists packages.  Static trees, directories and http, behind one protocol."""

@@ -1,0 +1,102 @@
+"""Several indexes as one, under the rule that a package name belongs to one of them (DESIGN.md 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polpkg.errors import TrustError, UsageError
+from polpkg.packages.index.opening import BUNDLED
+from polpkg.packages.names import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from polpkg.packages.index.index import Index
+    from polpkg.packages.index.release import Release
+
+
+class Catalog:
+    """The indexes of one call.
+
+    `paths` are the packages that path requirements name: they go before everything.  `mapping` (policy.toml's
+    [index-map]) says which index a name belongs to.  Otherwise an index that was given for this call goes before
+    `bundled`, and a name that two indexes have is an error: which package one gets must never depend on an order.
+    """
+
+    def __init__(
+        self,
+        indexes: Iterable[Index],
+        *,
+        mapping: Mapping[str, str] | None = None,
+        paths: Mapping[str, Index] | None = None,
+    ) -> None:
+        self._indexes: dict[str, Index] = {}
+        for index in indexes:
+            if index.name in self._indexes:
+                raise UsageError("duplicate-index", f"two indexes are called `{index.name}`")
+            self._indexes[index.name] = index
+        self._mapping = mapping or {}
+        self._paths = paths or {}
+        self._homes: dict[str, Index | None] = {}
+
+    def home(self, package: str) -> Index | None:
+        """The index that `package` belongs to; None when no index has it.
+
+        Raises `TrustError` (`ambiguous-name`) when it is in two, and what the indexes raise.
+        """
+        if package not in self._homes:
+            self._homes[package] = self._find_home(package)
+        return self._homes[package]
+
+    def _find_home(self, package: str) -> Index | None:
+        if package in self._paths:
+            return self._paths[package]
+        if package in self._mapping:
+            return self._mapped(package)
+        having = [index for index in self._indexes.values() if index.releases(package)]
+        if any(index.override for index in having):
+            having = [index for index in having if index.name != BUNDLED]
+        if len(having) > 1:
+            raise _ambiguous(package, having)
+        return having[0] if having else None
+
+    def _mapped(self, package: str) -> Index | None:
+        name = self._mapping[package]
+        if name not in self._indexes:
+            raise UsageError(
+                "unknown-index",
+                f"`{package}` is mapped to the index `{name}`, which is not configured",
+                hint=did_you_mean(name, self._indexes),
+            )
+        index = self._indexes[name]
+        return index if index.releases(package) else None
+
+    def releases(self, package: str) -> tuple[Release, ...]:
+        """The releases of `package` in the index that it belongs to."""
+        index = self.home(package)
+        return () if index is None else index.releases(package)
+
+    def sealed(self, release: Release) -> Release:
+        """`release` with its digest and size."""
+        return self._index_of(release).sealed(release)
+
+    def fetch(self, release: Release) -> bytes:
+        """The archive of `release`, from the index that listed it."""
+        return self._index_of(release).fetch(release)
+
+    def _index_of(self, release: Release) -> Index:
+        return self._paths.get(release.name) or self._indexes[release.index]
+
+    def names(self) -> tuple[str, ...]:
+        """All package names that the indexes can list, sorted."""
+        indexes = (*self._indexes.values(), *self._paths.values())
+        return tuple(sorted({name for index in indexes for name in index.names()}))
+
+
+def _ambiguous(package: str, having: list[Index]) -> TrustError:
+    names = " and ".join(f"`{name}`" for name in sorted(index.name for index in having))
+    return TrustError(
+        "ambiguous-name",
+        f"the package `{package}` is in two indexes: {names}",
+        hint=f'say which one it belongs to: [index-map] {package} = "..." in policy.toml',
+    )

@@ -1,0 +1,127 @@
+"""One release of a package, as an index describes it: all that resolving needs, without the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from polpkg.packages.functions import FUNCTIONS
+from polpkg.packages.names import is_name
+from polpkg.packages.versions import is_specifier, is_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from polpkg.packages.manifest import Manifest
+    from polpkg.packages.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a package in one index.
+
+    `requires`, `conflicts`: name to specifier.  `options`: option to what it requires.  `clients` is `*` when the
+    functions are claimed for every client.  `xen`: the specifier of hypervisor releases.  `sha256` and `size` describe
+    the archive and are empty and 0 where it has not been built yet (`Index.sealed` fills them in).  `yanked`: the
+    reason, empty when it is not.  `extra`: keys of the index entry that this version of polpkg does not know.
+    """
+
+    name: str
+    version: str
+    index: str
+    requires: Mapping[str, str] = field(default_factory=dict[str, str])
+    functions: tuple[str, ...] = ()
+    clients: str = ""
+    conflicts: Mapping[str, str] = field(default_factory=dict[str, str])
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
+    xen: str = ""
+    sha256: str = ""
+    size: int = 0
+    yanked: str = ""
+    published: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict[str, object], compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def release_of(manifest: Manifest, index: str, *, sha256: str = "", size: int = 0) -> Release:
+    """The release that a manifest describes."""
+    return Release(
+        name=manifest.name,
+        version=manifest.version,
+        index=index,
+        requires=manifest.requires,
+        functions=manifest.functions.provides,
+        clients=manifest.functions.clients,
+        conflicts=manifest.conflicts,
+        options={name: option.requires for name, option in manifest.options.items()},
+        xen=manifest.xen,
+        sha256=sha256,
+        size=size,
+    )
+
+
+def entry_of(release: Release) -> dict[str, object]:
+    """The index entry of a release: one JSON object, in a fixed order of keys, unknown ones last."""
+    return {
+        "name": release.name,
+        "version": release.version,
+        "requires": dict(sorted(release.requires.items())),
+        "functions": sorted(release.functions),
+        "clients": release.clients,
+        "conflicts": dict(sorted(release.conflicts.items())),
+        "options": {name: {"requires": dict(sorted(spec.items()))} for name, spec in sorted(release.options.items())},
+        "xen": release.xen,
+        "sha256": release.sha256,
+        "size": release.size,
+        "yanked": release.yanked or False,
+        "published": release.published,
+        **dict(sorted(release.extra.items())),
+    }
+
+
+_KNOWN = frozenset(entry_of(Release("", "", "")))
+
+
+def read_entry(entry: Table, index: str, name: str) -> Release:
+    """The release that an index entry for package `name` describes; problems go to the entry's document."""
+    release = Release(
+        name=entry.text("name", required=True),
+        version=entry.text("version", required=True),
+        index=index,
+        requires=entry.specifiers("requires"),
+        functions=entry.texts("functions"),
+        clients=entry.choice("clients", ("*",)),
+        conflicts=entry.specifiers("conflicts"),
+        options={option: table.specifiers("requires") for option, table in entry.tables("options")},
+        xen=entry.text("xen"),
+        sha256=entry.text("sha256", required=True),
+        size=entry.integer("size") or 0,
+        yanked=_yanked(entry),
+        published=entry.text("published"),
+        extra={key: value for key, value in entry.values.items() if key not in _KNOWN},
+    )
+    _check(entry, release, name)
+    return release
+
+
+def _yanked(entry: Table) -> str:
+    return "" if isinstance(entry.values.get("yanked", False), bool) else entry.text("yanked")
+
+
+def _check(entry: Table, release: Release, name: str) -> None:
+    if release.name != name:
+        entry.report("name", "wrong-value", f"the entry is for `{release.name}`, in the file of `{name}`")
+    if not is_version(release.version):
+        entry.report("version", "bad-version", f"`{release.version}` is not a version")
+    if not is_specifier(release.xen):
+        entry.report("xen", "bad-specifier", f"`{release.xen}` is not a version specifier")
+    if len(release.sha256) != 64 or release.sha256.strip("0123456789abcdef"):
+        entry.report("sha256", "bad-digest", f"`{release.sha256}` is not a SHA-256 in lowercase hexadecimal")
+    for required in (*release.requires, *release.conflicts):
+        if not is_name(required):
+            entry.report("requires", "bad-name", f"`{required}` cannot be the name of a package")
+    for function in release.functions:
+        if function not in FUNCTIONS:
+            entry.report("functions", "unknown-function", f"there is no function `{function}`")
