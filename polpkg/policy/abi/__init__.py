@@ -1,8 +1,9 @@
 """Hypervisor ABIs: which classes, permissions and initial SIDs, at which numbers.
 
 In goes a release ("4.18.3") or a hypervisor file, out comes an `Abi`.  `catalogue` has the tables of the known
-releases, `difference` compares two, `hypervisor` reads the one that a hypervisor file was built with, and `generate`
-maintains the catalogue.  Knows nothing of policies beyond that.
+releases, `difference` compares two, `hypervisor` reads the one that a hypervisor file was built with, `probe` reports
+on such a file, and `generate` maintains the catalogue.  What reads hypervisor files is imported from its own module,
+`polpkg.policy.abi.hypervisor`, because most commands do without.  Knows nothing of policies beyond that.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from polpkg.policy.abi.catalogue import (
     describe_availability,
     find_abi,
     find_release,
+    known_tables,
     known_versions,
     load_abi,
     nearest,
     read_releases,
+    render_versions,
     since,
     until,
     versions_of,
@@ -34,11 +37,13 @@ __all__ = [
     "difference",
     "find_abi",
     "find_release",
+    "known_tables",
     "known_versions",
     "load_abi",
     "nearest",
     "parse_table",
     "read_releases",
+    "render_versions",
     "since",
     "until",
     "version_numbers",

@@ -14,7 +14,7 @@ from polpkg.policy.abi.difference import Difference, difference
 from polpkg.policy.abi.model import Abi, parse_table, version_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 DATA = Path(__file__).with_name("data")
 RELEASES = "releases.txt"
@@ -109,7 +109,7 @@ def known_tables() -> tuple[Abi, ...]:
 def nearest(abi: Abi) -> tuple[str, Difference]:
     """The known version whose table differs least from `abi`, and what is different in `abi`.
 
-    Of several, the one nearest to the version of `abi`, or the newest when that is not known.
+    Of several, the newest of the series nearest to the version of `abi`, or simply the newest when that is not known.
     """
     differences = {known.fingerprint: difference(known, abi) for known in known_tables()}
     best = min(
@@ -150,8 +150,20 @@ def describe_availability(class_name: str, permission: str | None = None) -> str
     known = known_versions()
     first, last = known.index(having[0]), known.index(having[-1])
     begin = f"since Xen {having[0]}" if last == len(known) - 1 else f"in Xen {_span(having[0], having[-1])}"
-    gaps = _runs([version for version in known[first : last + 1] if version not in having])
-    return begin + (f", but not in {', '.join(gaps)}" if gaps else "")
+    lacking = [version for version in known[first : last + 1] if version not in having]
+    return begin + (f", but not in {render_versions(lacking)}" if lacking else "")
+
+
+def render_versions(versions: Sequence[str]) -> str:
+    """Known versions for people, neighbours put together: "4.17.0 to 4.18.2, 4.20.1"."""
+    known = known_versions()
+    runs: list[list[str]] = []
+    for version in versions:
+        if runs and known.index(version) == known.index(runs[-1][-1]) + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return ", ".join(_span(run[0], run[-1]) for run in runs)
 
 
 def _parse_release(line: str) -> Release:
@@ -169,8 +181,8 @@ def _has(abi: Abi, class_name: str, permission: str | None) -> bool:
 
 
 def _distance(release: Release, abi: Abi) -> tuple[int, ...]:
-    wanted = abi.version_numbers
-    return tuple(abs(a - b) for a, b in zip(version_numbers(release.version), wanted, strict=False))
+    """How far apart the series are; point releases do not count."""
+    return tuple(abs(a - b) for a, b in zip(version_numbers(release.series), abi.version_numbers, strict=False))
 
 
 def _nearest_versions(version: str) -> str:
@@ -181,18 +193,6 @@ def _nearest_versions(version: str) -> str:
     older = [v for v in known if version_numbers(v) <= wanted][-1:]
     newer = [v for v in known if version_numbers(v) > wanted][:1]
     return f"nearest known: {', '.join(older + newer)}; a hypervisor file is accepted too"
-
-
-def _runs(versions: list[str]) -> list[str]:
-    """Neighbouring versions of one list of known ones, put together: "4.19.0 to 4.19.1"."""
-    known = known_versions()
-    runs: list[list[str]] = []
-    for version in versions:
-        if runs and known.index(version) == known.index(runs[-1][-1]) + 1:
-            runs[-1].append(version)
-        else:
-            runs.append([version])
-    return [_span(run[0], run[-1]) for run in runs]
 
 
 def _span(first: str, last: str) -> str:

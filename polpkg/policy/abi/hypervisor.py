@@ -19,27 +19,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import islice
+from enum import Enum
+from itertools import islice, takewhile
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
-from polpkg.policy.abi.catalogue import known_tables, versions_of
+from polpkg.policy.abi.catalogue import known_tables, load_abi, versions_of
 from polpkg.policy.abi.image import MAX_SIZE, PAGE, Image, unpack_image
-from polpkg.policy.abi.model import MAX_PERMISSIONS, Abi, SecurityClass
+from polpkg.policy.abi.model import MAX_PERMISSIONS, Abi, SecurityClass, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PERMISSION = Struct("<HHIQ")  # class, padding, value, address of the name
-_FIRST_PERMISSION = Struct("<HHI").pack(1, 0, 1)
 _CLASS_TABLE = Struct("<QIIQ")  # selinux_class_perm
 _POINTER = Struct("<Q")
 _MAX_CLASSES = 1024
 _MAX_SIDS = 256
-_MAX_CANDIDATES = 32
+_MAX_CANDIDATES = 32  # how many look-alikes of a table are followed, so that a made-up file cannot cost much time
+_MAX_NUMBERS = 1 << 16  # how many places with the right number are looked at
 
+_FIRST_PERMISSIONS = re.compile(rb"(?=\x01\0\0\0\x01\0\0\0.{8}\x01\0\0\0\x02\0\0\0)", re.DOTALL)
 _XEN_MARK = b"Xen version %d.%d%s"  # xen/drivers/char/console.c, later common/version.c
 _FLASK_MARK = b"Flask:  "  # begins FLASK's messages
 _POLICY_MARK = b"\x8c\xff\x7c\xf9\x08\x00\x00\x00XenFlask"  # how a policydb for Xen begins
@@ -48,13 +50,26 @@ _EFI_BANNER = re.compile(rb"X\0e\0n\0 \0((?:[!-~]\0){3,40}) \0\(\0c\0/\0s\0")  #
 _TEXT_BANNER = re.compile(rb"Xen (\d+\.\d+[!-~]{0,40})\n\0")  # XEN_BANNER, when the build had no figlet
 
 
+class SidSource(Enum):
+    """Where the initial SIDs of a `Hypervisor` come from.
+
+    `FILE`: read from it, and confirmed by a known table.  `TABLE`: not found; those of the known table that has the
+    same classes.  `UNCERTAIN`: read from a hypervisor that is not known; names may follow that are no initial SIDs,
+    because the file does not say where the list ends.
+    """
+
+    FILE = "file"
+    TABLE = "table"
+    UNCERTAIN = "uncertain"
+
+
 class Hypervisor(NamedTuple):
     """What a hypervisor file says of itself.
 
     `version`: "4.17.7", empty when the file does not tell.  `table`: its ABI, None without FLASK; the version in it is
     `version`, or else the oldest known one that has this table.  `containers` and `architecture`: see `Image`.
     `built_in_policy`: whether a policy is linked in (CONFIG_XSM_FLASK_POLICY), which serves when the boot loader gives
-    none.  `sids_read`: whether the initial SIDs were read; else they are those of the known table with these classes.
+    none.  `sids`: where the initial SIDs come from, None without FLASK.
     """
 
     name: str
@@ -63,7 +78,7 @@ class Hypervisor(NamedTuple):
     containers: tuple[str, ...]
     architecture: str
     built_in_policy: bool
-    sids_read: bool
+    sids: SidSource | None
 
     @property
     def flask(self) -> bool:
@@ -96,6 +111,16 @@ def read_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor:
     return found
 
 
+def resolve_xen(xen: str) -> Abi:
+    """The ABI that `--xen` means: of a release ("4.17"), of a full version ("4.18.3"), or of a hypervisor file.
+
+    Raises UsageError `unknown-xen-release` when it is neither a known version nor the path of a file, and TargetError
+    as `read_hypervisor` does.
+    """
+    is_path = "/" in xen or (not version_numbers(xen) and Path(xen).exists())
+    return read_hypervisor(xen).abi if is_path else load_abi(xen)
+
+
 def inspect_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor:
     """Read a hypervisor file, with or without FLASK.
 
@@ -123,14 +148,14 @@ def _inspect(data: bytes, name: str) -> Hypervisor:
     version = _find_version(memory)
     if _FLASK_MARK not in memory:
         return _without_flask(image, name, version)
-    table, sids_read = _read_abi(memory, name)
+    table, sids = _read_abi(memory, name)
     known = versions_of(table.fingerprint)
     table = replace(table, version=version or (known[0] if known else ""))
-    return Hypervisor(name, version, table, image.containers, image.architecture, _POLICY_MARK in memory, sids_read)
+    return Hypervisor(name, version, table, image.containers, image.architecture, _POLICY_MARK in memory, sids)
 
 
 def _without_flask(image: Image, name: str, version: str) -> Hypervisor:
-    return Hypervisor(name, version, None, image.containers, image.architecture, built_in_policy=False, sids_read=False)
+    return Hypervisor(name, version, None, image.containers, image.architecture, built_in_policy=False, sids=None)
 
 
 def _find_version(memory: bytes) -> str:
@@ -153,13 +178,13 @@ class _Linked(NamedTuple):
 
     def names_at(self, offset: int, limit: int) -> tuple[str, ...]:
         """The identifiers that the array of pointers at `offset` names, up to `limit` or the first that is none."""
-        names: list[str] = []
-        end = min(offset + limit * _POINTER.size, len(self.memory))
-        for (address,) in _POINTER.iter_unpack(self.memory[offset : end - (end - offset) % _POINTER.size]):
+        names: dict[str, None] = {}
+        length = min(limit, (len(self.memory) - offset) // _POINTER.size)
+        for (address,) in _POINTER.iter_unpack(self.memory[offset : offset + length * _POINTER.size]):
             name = self.name_at(address)
             if name is None or name in names:
                 break
-            names.append(name)
+            names[name] = None
         return tuple(names)
 
     def arrays_of_names(self) -> Iterator[tuple[str, ...]]:
@@ -179,10 +204,10 @@ class _Permissions(NamedTuple):
     names: dict[int, list[int]]
 
 
-def _read_abi(memory: bytes, name: str) -> tuple[Abi, bool]:
-    """The ABI, and whether the initial SIDs were read."""
-    for permissions in _find_permissions(memory):
-        for linked, class_names in _find_classes(memory, permissions):
+def _read_abi(memory: bytes, name: str) -> tuple[Abi, SidSource]:
+    """The ABI, and where its initial SIDs come from."""
+    for permissions in islice(_find_permissions(memory), _MAX_CANDIDATES):
+        for linked, class_names in islice(_find_classes(memory, permissions), _MAX_CANDIDATES):
             classes = _name_permissions(linked, class_names, permissions)
             if classes is not None:
                 return _add_sids(linked, classes, name)
@@ -191,12 +216,11 @@ def _read_abi(memory: bytes, name: str) -> tuple[Abi, bool]:
 
 def _find_permissions(memory: bytes) -> Iterator[_Permissions]:
     """Whatever has the shape of `av_perm_to_string`: each class once, in any order; its values double from 1."""
-    for offset in _occurrences(memory, _FIRST_PERMISSION):
-        if offset % _POINTER.size == 0:
+    for found in _FIRST_PERMISSIONS.finditer(memory):
+        if found.start() % _POINTER.size == 0:
             names: dict[int, list[int]] = {}
-            length = _walk_permissions(memory, offset, names)
-            if length > 1:
-                yield _Permissions(offset, length, names)
+            length = _walk_permissions(memory, found.start(), names)
+            yield _Permissions(found.start(), length, names)
 
 
 def _walk_permissions(memory: bytes, offset: int, names: dict[int, list[int]]) -> int:
@@ -213,18 +237,24 @@ def _walk_permissions(memory: bytes, offset: int, names: dict[int, list[int]]) -
 
 
 def _find_classes(memory: bytes, permissions: _Permissions) -> Iterator[tuple[_Linked, tuple[str, ...]]]:
-    """What may be the `selinux_class_perm` that points to `permissions`: the link address, and the names of classes."""
-    length = Struct("<I").pack(permissions.length)
-    for found in islice(_occurrences(memory, length), _MAX_CLASSES):
-        if found % _POINTER.size or found < _POINTER.size or found + _POINTER.size * 2 > len(memory):
-            continue
-        table, _, count, class_table = _CLASS_TABLE.unpack_from(memory, found - _POINTER.size)
-        base = table - permissions.offset
-        if base % PAGE == 0 and base >= 0 and max(permissions.names) < count <= _MAX_CLASSES:
-            linked = _Linked(memory, base)
-            names = linked.names_at(class_table - base, count) if class_table >= base else ()
-            if len(names) == count:
-                yield linked, names[1:]
+    """The link address and the names of the classes, from whatever may be the `selinux_class_perm` of `permissions`."""
+    for base, count, class_table in islice(_find_class_tables(memory, permissions), _MAX_CANDIDATES):
+        linked = _Linked(memory, base)
+        names = linked.names_at(class_table - base, count)
+        if len(names) == count:
+            yield linked, names[1:]
+
+
+def _find_class_tables(memory: bytes, permissions: _Permissions) -> Iterator[tuple[int, int, int]]:
+    """Link address, length and address of `class_to_string`, where a structure with the right length makes sense."""
+    numbers = _occurrences(memory, Struct("<I").pack(permissions.length))
+    for found in islice(numbers, _MAX_NUMBERS):
+        start = found - _POINTER.size
+        if start % _POINTER.size == 0 and 0 <= start <= len(memory) - _CLASS_TABLE.size:
+            table, _, count, class_table = _CLASS_TABLE.unpack_from(memory, start)
+            base = table - permissions.offset
+            if base % PAGE == 0 and 0 <= base <= class_table and max(permissions.names) < count <= _MAX_CLASSES:
+                yield base, count, class_table
 
 
 def _name_permissions(
@@ -240,18 +270,27 @@ def _name_permissions(
     return tuple(classes)
 
 
-def _add_sids(linked: _Linked, classes: tuple[SecurityClass, ...], name: str) -> tuple[Abi, bool]:
+def _add_sids(linked: _Linked, classes: tuple[SecurityClass, ...], name: str) -> tuple[Abi, SidSource]:
+    """The list has no end mark, and names of something else may follow it: a known list that it begins with decides."""
     class_names = tuple(c.name for c in classes)
-    arrays = [names for names in linked.arrays_of_names() if names and names[: len(class_names)] != class_names]
-    known = [abi.initial_sids for abi in known_tables() if abi.classes == classes]
-    for sids in known:
+    arrays = [_leading_sids(names) for names in linked.arrays_of_names() if names[: len(class_names)] != class_names]
+    same = {abi.initial_sids for abi in known_tables() if abi.classes == classes}
+    for sids in same:
         if any(names[: len(sids)] == sids for names in arrays):
-            return Abi(classes, sids), True
-    if len(arrays) == 1:
-        return Abi(classes, arrays[0]), True
-    if not arrays and len(set(known)) == 1:
-        return Abi(classes, known[0]), False
+            return Abi(classes, sids), SidSource.FILE
+    confirmed = {abi.initial_sids for abi in known_tables()}.intersection(arrays)
+    if len(confirmed) == 1:
+        return Abi(classes, confirmed.pop()), SidSource.FILE
+    if len(arrays) == 1 and arrays[0]:
+        return Abi(classes, arrays[0]), SidSource.UNCERTAIN
+    if not arrays and len(same) == 1:
+        return Abi(classes, same.pop()), SidSource.TABLE
     raise TargetError("unreadable-abi", f"the table of initial SIDs was not found in {name}")
+
+
+def _leading_sids(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names up to the first that begins with a capital: no initial SID ever did."""
+    return tuple(takewhile(lambda name: name[0].islower(), names))
 
 
 def _occurrences(memory: bytes, wanted: bytes) -> Iterator[int]:
