@@ -1,0 +1,254 @@
+"""Pass `bind`: names to numbers and sets to bit sets, once for every distinct set.
+
+The semantics of sets are libsepol's (`type_set_expand` in `expand.c`): attributes stay attributes unless the set has
+exclusions, `*` or `~`, or the rule demands types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.policy.abi import describe_availability
+from polpkg.policy.ir.linked import bits
+from polpkg.policy.link.symbols import OBJECT_ROLE, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from polpkg.diagnostics import Place
+    from polpkg.policy.abi import Abi
+    from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.ir.statements import NameSet
+    from polpkg.policy.link.dependencies import Dependencies
+    from polpkg.policy.link.report import Report
+    from polpkg.policy.link.symbols import Declaration, SymbolTable
+
+
+class TypeSet(NamedTuple):
+    """A bound set of types.
+
+    `symbols` are the numbers to write in rules, attributes among them; `types` is the bit set of types that they stand
+    for; `has_self` and `not_self` say whether `self` was included or excluded.
+    """
+
+    symbols: tuple[int, ...]
+    types: int
+    has_self: bool = False
+    not_self: bool = False
+
+
+class Binder:
+    """Knows the number of every name.  A name that is not known is reported once and bound to nothing."""
+
+    def __init__(self, abi: Abi, table: SymbolTable, dependencies: Dependencies, report: Report) -> None:
+        """Numbers the symbols of `table` by name."""
+        self.abi = abi
+        self.report = report
+        self._table = table
+        self._dependencies = dependencies
+        self.type_names = tuple(sorted(n for n, d in table.types.items() if d.kind is not Kind.ALIAS))
+        self.role_names = (OBJECT_ROLE, *sorted(n for n in table.roles if n != OBJECT_ROLE))
+        self.user_names = tuple(sorted(table.users))
+        self.boolean_names = tuple(sorted(table.booleans))
+        self.types = _numbers(self.type_names)
+        self.roles = _numbers(self.role_names)
+        self.users = _numbers(self.user_names)
+        self.booleans = _numbers(self.boolean_names)
+        self._add_aliases()
+        kinds = [table.types[name].kind for name in self.type_names]
+        self.attribute_bits = _bit_set(n for n, kind in enumerate(kinds) if kind is Kind.ATTRIBUTE)
+        self.all_types = ((1 << len(kinds)) - 1) & ~self.attribute_bits
+        self.members: dict[int, int] = {}
+        self._sets: dict[tuple[NameSet, bool], TypeSet] = {}
+        self._set_packages: dict[NameSet, frozenset[str]] = {}
+        self._permissions: dict[tuple[NameSet, str], int] = {}
+        self._unknown: set[tuple[str, str]] = set()
+
+    def _add_aliases(self) -> None:
+        for name, declaration in self._table.types.items():
+            if declaration.kind is Kind.ALIAS:
+                number = self.types.get(declaration.target)
+                if number is None:
+                    message = f"alias `{name}` stands for type `{declaration.target}`, which nobody declares"
+                    self.report.error(declaration.place, "unknown-type", message)
+                else:
+                    self.types[name] = number
+
+    # Names
+
+    def type_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a type or attribute."""
+        return self._number("type", self.types, self._table.types, name, module, place)
+
+    def role_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a role."""
+        if name == OBJECT_ROLE:
+            return 0
+        return self._number("role", self.roles, self._table.roles, name, module, place)
+
+    def user_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a user."""
+        return self._number("user", self.users, self._table.users, name, module, place)
+
+    def boolean_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a boolean."""
+        return self._number("boolean", self.booleans, self._table.booleans, name, module, place)
+
+    def _number(
+        self,
+        what: str,
+        numbers: Mapping[str, int],
+        declarations: Mapping[str, Declaration],
+        name: str,
+        module: PolicyModule,
+        place: Place,
+    ) -> int | None:
+        number = numbers.get(name)
+        if number is None:
+            self._unknown_name(what, name, declarations, place)
+            return None
+        self._dependencies.check(name, declarations[name], module, place)
+        return number
+
+    def _unknown_name(self, what: str, name: str, known: Iterable[str], place: Place) -> None:
+        if (what, name) in self._unknown:
+            return
+        self._unknown.add((what, name))
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, 1)
+        hint = f"did you mean `{close[0]}`?" if close else ""
+        self.report.error(place, f"unknown-{what}", f"{what} `{name}` is not declared by any package here", hint)
+
+    def single_type(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a type, which must not be an attribute."""
+        number = self.type_number(name, module, place)
+        if number is not None and self.attribute_bits >> number & 1:
+            self.report.error(place, "not-a-type", f"`{name}` is an attribute; a type is needed here")
+            return None
+        return number
+
+    # Sets of types
+
+    def expand(self, number: int) -> int:
+        """The bit set of types that the type or attribute `number` stands for."""
+        return self.members.get(number, 0) if self.attribute_bits >> number & 1 else 1 << number
+
+    def type_set(self, names: NameSet, module: PolicyModule, place: Place, *, only_types: bool = False) -> TypeSet:
+        """Binds a set; with `only_types` all attributes are expanded."""
+        key = (names, only_types)
+        found = self._sets.get(key)
+        if found is None:
+            found = self._sets[key] = self._bind_set(names, place, only_types=only_types)
+            self._set_packages[names] = frozenset(self._declarers(names))
+        if not self._dependencies.covers(self._set_packages[names], module):
+            for name in (*names.names, *names.excluded):
+                if (declaration := self._table.types.get(name)) is not None:
+                    self._dependencies.check(name, declaration, module, place)
+        return found
+
+    def _declarers(self, names: NameSet) -> Iterator[str]:
+        for name in (*names.names, *names.excluded):
+            if (declaration := self._table.types.get(name)) is not None:
+                yield declaration.package
+
+    def _bind_set(self, names: NameSet, place: Place, *, only_types: bool) -> TypeSet:
+        included = self._symbols(names.names, place)
+        excluded = self._symbols(names.excluded, place)
+        types = self.all_types if names.star else _union(self.expand(n) for n in included)
+        types &= ~_union(self.expand(n) for n in excluded)
+        if names.complement:
+            types = self.all_types & ~types
+        has_self, not_self = "self" in names.names, "self" in names.excluded
+        if only_types or excluded or names.star or names.complement:
+            return TypeSet(tuple(bits(types)), types, has_self, not_self)
+        return TypeSet(tuple(dict.fromkeys(included)), types, has_self, not_self)
+
+    def _symbols(self, names: tuple[str, ...], place: Place) -> tuple[int, ...]:
+        found: list[int] = []
+        for name in names:
+            number = self.types.get(name)
+            if number is not None:
+                found.append(number)
+            elif name != "self":
+                self._unknown_name("type", name, self._table.types, place)
+        return tuple(found)
+
+    # Classes and permissions
+
+    def class_number(self, name: str, place: Place) -> int | None:
+        """The position of a class in `Abi.all_classes`."""
+        if self.abi.has_class(name):
+            return self.abi.class_id(name) - 1
+        self._unknown_class(name, place)
+        return None
+
+    def _unknown_class(self, name: str, place: Place) -> None:
+        if ("class", name) in self._unknown:
+            return
+        self._unknown.add(("class", name))
+        message = f"class `{name}` does not exist in {_hypervisor(self.abi)}; it exists {describe_availability(name)}"
+        self.report.error(place, "unknown-class", message, f"guard the rule: ifdef(`xen_class_{name}', ...)")
+
+    def permission_bits(self, names: NameSet, class_name: str, place: Place) -> int:
+        """The bit set of permissions of one class."""
+        key = (names, class_name)
+        found = self._permissions.get(key)
+        if found is None:
+            found = self._permissions[key] = self._bind_permissions(names, class_name, place)
+        return found
+
+    def _bind_permissions(self, names: NameSet, class_name: str, place: Place) -> int:
+        abi = self.abi
+        everything = (1 << len(abi.permissions(class_name))) - 1
+        if names.star:
+            return everything
+        found = 0
+        for name in names.names:
+            if abi.has_permission(class_name, name):
+                found |= 1 << abi.permission_bit(class_name, name)
+            else:
+                self._unknown_permission(name, class_name, place)
+        if names.excluded:
+            message = "permissions are listed by name; `-` is not allowed among them"
+            self.report.error(place, "syntax-error", message, "write `~{ ... }` for all others")
+        return everything & ~found if names.complement else found
+
+    def _unknown_permission(self, name: str, class_name: str, place: Place) -> None:
+        if (class_name, name) in self._unknown:
+            return
+        self._unknown.add((class_name, name))
+        from difflib import get_close_matches
+
+        availability = describe_availability(class_name, name)
+        message = (
+            f"permission `{name}` of class `{class_name}` does not exist in {_hypervisor(self.abi)}; "
+            f"it exists {availability}"
+        )
+        close = get_close_matches(name, self.abi.permissions(class_name), 1)
+        hint = f"guard it: ifdef(`xen_perm_{class_name}_{name}', ...)"
+        if availability.startswith("in no known"):
+            hint = f"did you mean `{close[0]}`?" if close else f"see the permissions of class `{class_name}`"
+        self.report.error(place, "unknown-permission", message, hint)
+
+
+def _hypervisor(abi: Abi) -> str:
+    return f"Xen {abi.version}" if abi.version else "this hypervisor"
+
+
+def _numbers(names: Iterable[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}
+
+
+def _bit_set(numbers: Iterable[int]) -> int:
+    found = 0
+    for number in numbers:
+        found |= 1 << number
+    return found
+
+
+def _union(sets: Iterable[int]) -> int:
+    found = 0
+    for one in sets:
+        found |= one
+    return found

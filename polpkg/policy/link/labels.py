@@ -1,0 +1,189 @@
+"""Pass `labels`: users, and the contexts of initial SIDs and devices, each checked to be a valid combination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polpkg.policy.ir.linked import (
+    LinkedContext,
+    LinkedObjectContext,
+    LinkedRangeTransition,
+    UserSymbol,
+    bits,
+)
+from polpkg.policy.ir.statements import (
+    InitialSidContext,
+    ObjectContext,
+    ObjectContextKind,
+    RangeTransition,
+    UserDeclaration,
+)
+from polpkg.policy.link.report import declared_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from polpkg.diagnostics import Place
+    from polpkg.policy.ir.linked import RoleSymbol
+    from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.ir.statements import Context
+    from polpkg.policy.link.binder import Binder
+    from polpkg.policy.link.levels import Levels
+    from polpkg.policy.link.symbols import SymbolTable
+
+
+def link_users(
+    modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder, levels: Levels
+) -> tuple[UserSymbol, ...]:
+    """The users of the linked policy, in the order of their numbers."""
+    found = {name: UserSymbol(name, 0, place=table.users[name].place) for name in binder.user_names}
+    for module in modules:
+        for statement in module.statements:
+            if isinstance(statement, UserDeclaration) and statement.name in found:
+                found[statement.name] = _bind_user(statement, found[statement.name], module, binder, levels)
+    return tuple(found.values())
+
+
+def _bind_user(
+    statement: UserDeclaration, known: UserSymbol, module: PolicyModule, binder: Binder, levels: Levels
+) -> UserSymbol:
+    place, names = statement.place, statement.roles
+    if names.complement or names.excluded:
+        binder.report.error(place, "syntax-error", "the roles of a user are listed by name, or `*` for all")
+    roles = (1 << len(binder.role_names)) - 2 if names.star else 0
+    for name in names.names:
+        number = binder.role_number(name, module, place)
+        roles |= 0 if number is None else 1 << number
+    if levels.mls and (statement.level is None or statement.range is None):
+        message = f"user `{statement.name}` needs a level and a range in a policy with MLS"
+        binder.report.error(place, "missing-level", message, f"user {statement.name} roles ... level s0 range s0;")
+        return known._replace(roles=known.roles | roles)
+    if not levels.mls or statement.level is None or statement.range is None:
+        return known._replace(roles=known.roles | roles)
+    level, range_ = levels.level(statement.level, place), levels.range(statement.range, place)
+    return known._replace(roles=known.roles | roles, level=level, range=range_)
+
+
+class ContextLinker:
+    """Binds contexts and checks that user, role and type go together (libsepol's `context_is_valid`)."""
+
+    def __init__(
+        self, binder: Binder, roles: tuple[RoleSymbol, ...], users: tuple[UserSymbol, ...], levels: Levels
+    ) -> None:
+        """What contexts are checked against."""
+        self._binder, self._roles, self._users, self._levels = binder, roles, users, levels
+
+    def bind(self, context: Context, module: PolicyModule, place: Place) -> LinkedContext | None:
+        """The context by number; None, and an error, when it is not valid."""
+        binder = self._binder
+        user = binder.user_number(context.user, module, place)
+        role = binder.role_number(context.role, module, place)
+        type_ = binder.single_type(context.type, module, place)
+        if user is None or role is None or type_ is None:
+            return None
+        if role and not self._check_pairs(context, user, role, type_, place):
+            return None
+        if not self._levels.mls:
+            if context.range is not None:
+                message = "this context has a level, and the policy is linked without MLS"
+                binder.report.error(place, "mls-disabled", message, "link with --mls")
+            return LinkedContext(user, role, type_)
+        if context.range is None:
+            binder.report.error(place, "missing-level", "a context needs a level in a policy with MLS")
+            return None
+        range_ = self._levels.range(context.range, place)
+        return None if range_ is None else LinkedContext(user, role, type_, range_)
+
+    def _check_pairs(self, context: Context, user: int, role: int, type_: int, place: Place) -> bool:
+        if not self._users[user].roles >> role & 1:
+            message = f"user `{context.user}` may not have role `{context.role}`"
+            self._binder.report.error(place, "invalid-context", message, f"user {context.user} roles {context.role};")
+            return False
+        if not self._roles[role].types >> type_ & 1:
+            message = f"role `{context.role}` may not have type `{context.type}`"
+            self._binder.report.error(place, "invalid-context", message, f"role {context.role} types {context.type};")
+            return False
+        return True
+
+    def initial_sids(
+        self, modules: Iterable[PolicyModule], *, complete: bool
+    ) -> tuple[LinkedContext | None, ...]:
+        """The context of every initial SID of the ABI; with `complete`, one that has none is an error."""
+        abi, report = self._binder.abi, self._binder.report
+        numbers = {name: number for number, name in enumerate(abi.initial_sids)}
+        found: dict[int, LinkedContext | None] = {}
+        places: dict[int, Place] = {}
+        for module in modules:
+            for statement in module.statements:
+                if not isinstance(statement, InitialSidContext):
+                    continue
+                place, number = statement.place, numbers.get(statement.name)
+                if number is None:
+                    message = f"initial SID `{statement.name}` does not exist in this hypervisor"
+                    report.error(place, "unknown-sid", message, f"guard it: ifdef(`xen_sid_{statement.name}', ...)")
+                elif number in places:
+                    note = declared_at("first labelled here", places[number])
+                    message = f"initial SID `{statement.name}` has a context already"
+                    report.error(place, "duplicate-symbol", message, notes=(note,))
+                else:
+                    places[number] = place
+                    found[number] = self.bind(statement.context, module, place)
+        if complete and (missing := [name for name, n in numbers.items() if n not in places]):
+            self._report_missing(missing, modules)
+        return tuple(found.get(n) for n in range(len(abi.initial_sids)))
+
+    def _report_missing(self, missing: list[str], modules: Iterable[PolicyModule]) -> None:
+        place = next((s.place for m in modules for s in m.statements), None)
+        if place is None:
+            return
+        listed = ", ".join(f"`{name}`" for name in missing)
+        message = f"no package gives a context to the initial SIDs {listed}, and Xen refuses a policy without them"
+        self._binder.report.error(place, "missing-sid", message, "the packages `dom0` and `domu` label them")
+
+    def object_contexts(self, modules: Iterable[PolicyModule]) -> tuple[LinkedObjectContext, ...]:
+        """Every device label, sorted by kind and number; two for one device are an error."""
+        found: list[LinkedObjectContext] = []
+        for module in modules:
+            for statement in module.statements:
+                if isinstance(statement, ObjectContext):
+                    context = self.bind(statement.context, module, statement.place)
+                    if context is not None:
+                        _, kind, low, high, path, _ = statement
+                        found.append(LinkedObjectContext(kind, low, high, path, context, statement.place))
+        found.sort(key=lambda c: (c.kind.value, c.low, c.high, c.path))
+        self._check_overlaps(found)
+        return tuple(found)
+
+    def _check_overlaps(self, contexts: list[LinkedObjectContext]) -> None:
+        for before, after in zip(contexts, contexts[1:], strict=False):
+            if before.kind is not after.kind or before.place is None or after.place is None:
+                continue
+            tree = after.kind is ObjectContextKind.DEVICE_TREE
+            if before.path == after.path if tree else after.low <= before.high:
+                what = after.path if tree else f"{after.low:#x}"
+                note = declared_at("first labelled here", before.place)
+                self._binder.report.error(after.place, "device-labelled-twice", f"{what} has a label already", notes=(note,))
+
+
+def link_range_transitions(
+    modules: Iterable[PolicyModule], binder: Binder, levels: Levels
+) -> Iterator[LinkedRangeTransition]:
+    """`range_transition` rules, for types only."""
+    for module in modules:
+        for statement in module.statements:
+            if not isinstance(statement, RangeTransition):
+                continue
+            place = statement.place
+            if not levels.mls:
+                message = "`range_transition` needs a policy with MLS"
+                binder.report.error(place, "mls-disabled", message, "link with --mls")
+                continue
+            sources = binder.type_set(statement.source, module, place, only_types=True)
+            targets = binder.type_set(statement.target, module, place, only_types=True)
+            range_ = levels.range(statement.range, place)
+            numbers = [binder.class_number(name, place) for name in statement.classes]
+            for number in (n for n in numbers if n is not None and range_ is not None):
+                for source in bits(sources.types):
+                    for target in bits(targets.types):
+                        if range_ is not None:
+                            yield LinkedRangeTransition(source, target, number, range_, place)

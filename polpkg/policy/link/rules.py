@@ -1,0 +1,229 @@
+"""Pass `rules`: access vector rules, type rules and conditionals, bound to numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.policy.ir.linked import (
+    LinkedAvRule,
+    LinkedConditional,
+    LinkedNeverallow,
+    LinkedRoleTransition,
+    LinkedTypeRule,
+    bits,
+)
+from polpkg.policy.ir.statements import (
+    AvKind,
+    AvRule,
+    BooleanOperator,
+    Conditional,
+    NameSet,
+    RoleAllow,
+    RoleTransition,
+    TypeRule,
+)
+from polpkg.policy.link.report import declared_at
+from polpkg.policy.link.symbols import OBJECT_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from polpkg.diagnostics import Place
+    from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.ir.statements import TypeRuleKind
+    from polpkg.policy.link.binder import Binder
+
+
+class LinkedRules(NamedTuple):
+    """What `link_rules` makes of all modules."""
+
+    rules: tuple[LinkedAvRule, ...]
+    type_rules: tuple[LinkedTypeRule, ...]
+    conditionals: tuple[LinkedConditional, ...]
+    neverallows: tuple[LinkedNeverallow, ...]
+    role_allows: tuple[tuple[int, int], ...]
+    role_transitions: tuple[LinkedRoleTransition, ...]
+
+
+def link_rules(modules: Iterable[PolicyModule], binder: Binder) -> LinkedRules:
+    """Binds every rule of every module, in the order of the modules."""
+    linker = _RuleLinker(binder)
+    for module in modules:
+        for statement in module.statements:
+            match statement:
+                case AvRule() if statement.kind is AvKind.NEVERALLOW:
+                    linker.neverallows.extend(linker.bind_neverallow(statement, module))
+                case AvRule():
+                    linker.rules.extend(linker.bind_av_rule(statement, module))
+                case TypeRule():
+                    linker.type_rules.extend(linker.bind_type_rule(statement, module, linker.computed))
+                case Conditional():
+                    linker.conditionals.extend(linker.bind_conditional(statement, module))
+                case RoleAllow(place, source, target):
+                    linker.bind_role_allow(source, target, module, place)
+                case RoleTransition():
+                    linker.role_transitions.extend(linker.bind_role_transition(statement, module))
+                case _:
+                    pass
+    return LinkedRules(
+        tuple(linker.rules),
+        tuple(linker.type_rules),
+        tuple(linker.conditionals),
+        tuple(linker.neverallows),
+        tuple(sorted(linker.role_allows)),
+        tuple(linker.role_transitions),
+    )
+
+
+class _RuleLinker:
+    """Binds single rules.  `computed` remembers what each type rule computes, to find contradictions."""
+
+    def __init__(self, binder: Binder) -> None:
+        self._binder = binder
+        self.rules: list[LinkedAvRule] = []
+        self.type_rules: list[LinkedTypeRule] = []
+        self.conditionals: list[LinkedConditional] = []
+        self.neverallows: list[LinkedNeverallow] = []
+        self.role_allows: set[tuple[int, int]] = set()
+        self.role_transitions: list[LinkedRoleTransition] = []
+        self.computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule] = {}
+
+    def _classes(self, rule: AvRule) -> Iterator[tuple[int, int]]:
+        """The classes of a rule by number, each with the permissions of the rule as a bit set; empty ones left out."""
+        for name in rule.classes:
+            number = self._binder.class_number(name, rule.place)
+            if number is not None and (found := self._binder.permission_bits(rule.permissions, name, rule.place)):
+                yield number, found
+
+    def bind_av_rule(self, rule: AvRule, module: PolicyModule) -> Iterator[LinkedAvRule]:
+        """`allow` and its like, one rule for each source, target and class.
+
+        A rule with `self` is expanded to types on both sides, as libsepol does (`convert_and_expand_rule`).
+        """
+        place, kind = rule.place, rule.kind
+        with_self = "self" in rule.target.names
+        self._refuse_star(rule.source, place)
+        self._refuse_star(rule.target, place)
+        if "self" in rule.target.excluded:
+            message = "`-self` is allowed in neverallow rules only"
+            self._binder.report.error(place, "syntax-error", message)
+        sources = self._binder.type_set(rule.source, module, place, only_types=with_self)
+        targets = self._binder.type_set(rule.target, module, place, only_types=with_self)
+        for number, permissions in self._classes(rule):
+            for source in sources.symbols:
+                if with_self and not targets.types >> source & 1:
+                    yield LinkedAvRule(kind, source, source, number, permissions, place)
+                for target in targets.symbols:
+                    yield LinkedAvRule(kind, source, target, number, permissions, place)
+
+    def _refuse_star(self, names: NameSet, place: Place) -> None:
+        if names.star or names.complement:
+            message = f"`{'*' if names.star else '~'}` is allowed in neverallow rules only"
+            self._binder.report.error(place, "syntax-error", message, "name an attribute, such as domain_type")
+
+    def bind_neverallow(self, rule: AvRule, module: PolicyModule) -> Iterator[LinkedNeverallow]:
+        """An assertion, with attributes expanded on both sides."""
+        binder, place = self._binder, rule.place
+        sources = binder.type_set(rule.source, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True)
+        if targets.not_self or (targets.has_self and rule.target.complement):
+            message = "a neverallow rule with `-self` or `~self` is not supported yet"
+            binder.report.error(place, "unsupported-statement", message)
+        types = targets.types
+        text = f"neverallow {rule.source} {rule.target}:{NameSet(rule.classes)} {rule.permissions};"
+        for number, permissions in self._classes(rule):
+            yield LinkedNeverallow(sources.types, types, targets.has_self, number, permissions, text, "", place)
+
+    def bind_type_rule(
+        self, rule: TypeRule, module: PolicyModule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]
+    ) -> Iterator[LinkedTypeRule]:
+        """A computed label, for types only: the hypervisor looks them up by exact type."""
+        binder, place = self._binder, rule.place
+        self._refuse_star(rule.source, place)
+        self._refuse_star(rule.target, place)
+        sources = binder.type_set(rule.source, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True)
+        result = binder.single_type(rule.result, module, place)
+        if result is None:
+            return
+        for name in rule.classes:
+            number = binder.class_number(name, place)
+            if number is None:
+                continue
+            for source in sources.symbols:
+                own = () if not targets.has_self or targets.types >> source & 1 else (source,)
+                for target in (*targets.symbols, *own):
+                    new = LinkedTypeRule(rule.kind, source, target, number, result, place)
+                    if self._is_new(new, computed):
+                        yield new
+
+    def _is_new(
+        self, new: LinkedTypeRule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]
+    ) -> bool:
+        first = computed.setdefault(new[:4], new)
+        if first is new:
+            return True
+        if first.result != new.result and new.place is not None and first.place is not None:
+            names = self._binder.type_names
+            message = (
+                f"{new.kind.name.lower()} {names[new.source]} {names[new.target]}:"
+                f"{self._binder.abi.all_classes[new.security_class].name} gives `{names[new.result]}` here "
+                f"and `{names[first.result]}` elsewhere"
+            )
+            note = declared_at("the other rule", first.place)
+            self._binder.report.error(new.place, "conflicting-type-rule", message, notes=(note,))
+        return False
+
+    def bind_conditional(self, statement: Conditional, module: PolicyModule) -> Iterator[LinkedConditional]:
+        """An `if` with its rules; type rules of one branch may not contradict each other or unconditional ones."""
+        expression: list[int | BooleanOperator] = []
+        for word in statement.expression:
+            if isinstance(word, BooleanOperator):
+                expression.append(word)
+                continue
+            number = self._binder.boolean_number(word, module, statement.place)
+            if number is None:
+                return
+            expression.append(number)
+        then = tuple(self._branch(statement.then, module))
+        otherwise = tuple(self._branch(statement.otherwise, module))
+        yield LinkedConditional(tuple(expression), then, otherwise, statement.place)
+
+    def _branch(
+        self, rules: tuple[AvRule | TypeRule, ...], module: PolicyModule
+    ) -> Iterator[LinkedAvRule | LinkedTypeRule]:
+        computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule] = {}
+        for rule in rules:
+            if isinstance(rule, AvRule):
+                yield from self.bind_av_rule(rule, module)
+            else:
+                yield from self.bind_type_rule(rule, module, computed)
+
+    def bind_role_allow(self, source: NameSet, target: NameSet, module: PolicyModule, place: Place) -> None:
+        """`allow R1 R2;`"""
+        for role in self._roles(source, module, place):
+            for other in self._roles(target, module, place):
+                self.role_allows.add((role, other))
+
+    def _roles(self, names: NameSet, module: PolicyModule, place: Place) -> list[int]:
+        if names.star or names.complement or names.excluded:
+            self._binder.report.error(place, "syntax-error", "roles are listed by name here")
+        numbers = (self._binder.role_number(name, module, place) for name in names.names)
+        return [n for n in numbers if n is not None]
+
+    def bind_role_transition(self, rule: RoleTransition, module: PolicyModule) -> Iterator[LinkedRoleTransition]:
+        """`role_transition`; Xen ignores its class and applies it to `domain`, so any other class is refused."""
+        binder, place = self._binder, rule.place
+        other = [name for name in rule.classes if name != "domain"]
+        if other:
+            message = f"a role transition for class `{other[0]}` would be applied to `domain` by Xen"
+            binder.report.error(place, "not-for-xen", message, "leave the class out")
+            return
+        types = binder.type_set(rule.target, module, place, only_types=True)
+        result = binder.role_number(rule.result, module, place)
+        number = binder.class_number("domain", place)
+        if result is None or number is None or rule.result == OBJECT_ROLE:
+            return
+        for role in self._roles(rule.source, module, place):
+            for target in bits(types.types):
+                yield LinkedRoleTransition(role, target, number, result, place)

@@ -1,0 +1,138 @@
+"""Pass `types`: attributes get their members, types their bounds, roles their types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polpkg.policy.ir.linked import RoleSymbol, TypeSymbol
+from polpkg.policy.ir.statements import (
+    Permissive,
+    RoleDeclaration,
+    TypeAttribute,
+    TypeBounds,
+    TypeDeclaration,
+)
+from polpkg.policy.link.symbols import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from polpkg.diagnostics import Place
+    from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.link.binder import Binder
+    from polpkg.policy.link.symbols import SymbolTable
+
+LARGEST_TYPE_NUMBER = 65_535
+"""Types and attributes of one policy: access vector table keys are 16 bits wide (`avtab_key_t` in libsepol)."""
+
+
+def assign_attributes(modules: Iterable[PolicyModule], binder: Binder) -> None:
+    """Fills `Binder.members` from declarations and `typeattribute` statements."""
+    for module in modules:
+        for statement in module.statements:
+            match statement:
+                case TypeDeclaration(place, name, _, attributes) | TypeAttribute(place, name, attributes):
+                    if attributes:
+                        _add_to_attributes(name, attributes, module, place, binder)
+                case _:
+                    pass
+
+
+def _add_to_attributes(
+    name: str, attributes: tuple[str, ...], module: PolicyModule, place: Place, binder: Binder
+) -> None:
+    number = binder.single_type(name, module, place)
+    for attribute in attributes:
+        target = binder.type_number(attribute, module, place)
+        if number is None or target is None:
+            continue
+        if not binder.attribute_bits >> target & 1:
+            message = f"`{attribute}` is a type; an attribute is needed here"
+            binder.report.error(place, "not-an-attribute", message)
+            continue
+        binder.members[target] = binder.members.get(target, 0) | 1 << number
+
+
+def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[TypeSymbol, ...]:
+    """The types and attributes of the linked policy, in the order of their numbers."""
+    _check_room(binder, table)
+    bounds: dict[int, int] = {}
+    permissive: set[int] = set()
+    for module in modules:
+        for statement in module.statements:
+            match statement:
+                case TypeBounds(place, parent, children):
+                    _bind_bounds(parent, children, module, place, binder, bounds)
+                case Permissive(place, name):
+                    number = binder.single_type(name, module, place)
+                    if number is not None:
+                        permissive.add(number)
+                        message = f"type `{name}` is permissive: its denials are logged and allowed"
+                        binder.report.warn(place, "permissive-type", message, "for learning runs only")
+                case _:
+                    pass
+    aliases = _aliases_by_number(table, binder)
+    return tuple(
+        TypeSymbol(
+            name,
+            table.types[name].kind is Kind.ATTRIBUTE,
+            tuple(sorted(aliases.get(number, ()))),
+            binder.members.get(number, 0),
+            bounds.get(number, -1),
+            number in permissive,
+            table.types[name].place,
+        )
+        for number, name in enumerate(binder.type_names)
+    )
+
+
+def _bind_bounds(
+    parent: str, children: tuple[str, ...], module: PolicyModule, place: Place, binder: Binder, bounds: dict[int, int]
+) -> None:
+    above = binder.single_type(parent, module, place)
+    for child in children:
+        number = binder.single_type(child, module, place)
+        if number is None or above is None:
+            continue
+        if bounds.setdefault(number, above) != above:
+            message = f"type `{child}` is already bounded by `{binder.type_names[bounds[number]]}`"
+            binder.report.error(place, "bounded-twice", message)
+
+
+def _aliases_by_number(table: SymbolTable, binder: Binder) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for name, declaration in table.types.items():
+        if declaration.kind is Kind.ALIAS and name in binder.types:
+            found.setdefault(binder.types[name], []).append(name)
+    return found
+
+
+def _check_room(binder: Binder, table: SymbolTable) -> None:
+    count = len(binder.type_names)
+    if count > LARGEST_TYPE_NUMBER:
+        place = table.types[binder.type_names[-1]].place
+        message = f"the policy has {count:,} types and attributes; a policydb holds at most {LARGEST_TYPE_NUMBER:,}"
+        hint = "a guest costs three types or more: let several guests share one type"
+        binder.report.error(place, "too-many-types", message, hint)
+
+
+def link_roles(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[RoleSymbol, ...]:
+    """The roles of the linked policy, in the order of their numbers."""
+    types: dict[int, int] = {}
+    for module in modules:
+        for statement in module.statements:
+            match statement:
+                case RoleDeclaration(place, name, names) if names.names or names.excluded or names.star:
+                    if names.star or names.complement:
+                        binder.report.error(place, "syntax-error", "`*` and `~` are not allowed in the types of a role")
+                        continue
+                    role = binder.role_number(name, module, place)
+                    bound = binder.type_set(names, module, place, only_types=True)
+                    if role is not None:
+                        types[role] = types.get(role, 0) | bound.types
+                case _:
+                    pass
+    return tuple(
+        RoleSymbol(name, types.get(number, 0), table.roles[name].place if name in table.roles else None)
+        for number, name in enumerate(binder.role_names)
+    )

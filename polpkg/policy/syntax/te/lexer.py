@@ -1,0 +1,101 @@
+"""Expanded text to words, with the offset of each.
+
+A word is kept as plain text; its first character says what it is (see `is_identifier`), so that a large policy costs
+one string per word and no token objects.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, Protocol
+
+from polpkg.diagnostics import Frame, Place, Source
+from polpkg.policy.syntax.te.words import RESERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_WORD = re.compile(
+    r"""
+    ((?: [ \t\f\r\n]+ | \#[^\n]* )*+)           # blanks and comments
+    (   [A-Za-z][\w-]*+ (?: \.[\w-]++ )*+       # identifier; it may hold single dots (c0.c255) and hyphens
+      | 0x[0-9A-Fa-f]++ | [0-9]++
+      | == | != | && | \|\|
+      | "[^"\n]*+"
+      | /[^ \n\r\t\f]*+                         # path
+      | .
+      | \Z
+    )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+_LINE_MARK = re.compile(r'^#line (\d+)(?: "([^"\n]*)")?[^\n]*$', re.MULTILINE)
+
+
+class Located(Protocol):
+    """Text of which every offset has a place."""
+
+    @property
+    def text(self) -> str:
+        """The text itself."""
+        ...
+
+    def place_at(self, offset: int) -> Place:
+        """Where the character at `offset` comes from."""
+        ...
+
+
+class PlainText:
+    """A text that was not expanded, honouring the `#line N "file"` marks that m4 -s leaves in a policy.conf."""
+
+    def __init__(self, source: Source) -> None:
+        """Text of `source`, whose marks are read at once."""
+        self.text = source.text
+        self._starts: list[int] = [0]
+        self._marks: list[tuple[Frame, int]] = [(Frame(source), 1)]
+        file = source.file
+        for mark in _LINE_MARK.finditer(source.text):
+            file = mark[2] or file
+            named = Source(file, "", source.package, source.version)
+            self._starts.append(mark.end() + 1)
+            self._marks.append((Frame(named), int(mark[1])))
+
+    def place_at(self, offset: int) -> Place:
+        """Where the character at `offset` comes from."""
+        index = bisect_right(self._starts, offset) - 1
+        start = self._starts[index]
+        frame, line = self._marks[index]
+        column = offset - max(self.text.rfind("\n", 0, offset) + 1, start)
+        return Place(frame, line + self.text.count("\n", start, offset), column + 1)
+
+
+class Words:
+    """The words of a text and where each one is; one empty word marks the end."""
+
+    __slots__ = ("_located", "_offsets", "values")
+
+    def __init__(self, located: Located) -> None:
+        """Reads all of `located`."""
+        pairs = _WORD.findall(located.text)
+        self._located = located
+        self.values: Sequence[str] = [word for _, word in pairs]
+        lengths = accumulate((len(blank) + len(word) for blank, word in pairs), initial=0)
+        self._offsets = [start + len(blank) for start, (blank, _) in zip(lengths, pairs, strict=False)]
+
+    def place(self, index: int) -> Place:
+        """Where word `index` is."""
+        return self._located.place_at(self._offsets[index])
+
+
+def is_identifier(word: str) -> bool:
+    """Whether `word` can be a name: it begins with a letter and is not a word of the language."""
+    return "A" <= word[:1] <= "z" and word[0].isalpha() and word not in RESERVED
+
+
+def is_number(word: str) -> bool:
+    """Whether `word` is a number, decimal or 0x."""
+    return "0" <= word[:1] <= "9"

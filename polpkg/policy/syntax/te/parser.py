@@ -1,0 +1,423 @@
+"""The statements of the policy language, one small method each.
+
+`parse_te` reads a whole text; a statement that is wrong is reported and skipped, so that one run finds all errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from polpkg.policy.ir.statements import (
+    AccessVector,
+    AttributeDeclaration,
+    AvKind,
+    AvRule,
+    BooleanDeclaration,
+    CategoryDeclaration,
+    ClassDeclaration,
+    CommonDeclaration,
+    Conditional,
+    Constraint,
+    Dominance,
+    InitialSidContext,
+    InitialSidDeclaration,
+    LevelDeclaration,
+    NameSet,
+    ObjectContext,
+    ObjectContextKind,
+    Permissive,
+    PolicyCapability,
+    RangeTransition,
+    Require,
+    RoleAllow,
+    RoleDeclaration,
+    RoleTransition,
+    SensitivityDeclaration,
+    Statement,
+    TypeAliasDeclaration,
+    TypeAttribute,
+    TypeBounds,
+    TypeDeclaration,
+    TypeRule,
+    TypeRuleKind,
+    UserDeclaration,
+)
+from polpkg.policy.syntax.te.cursor import Cursor, SyntaxProblem
+from polpkg.policy.syntax.te.expressions import read_boolean_expression, read_constraint_expression
+from polpkg.policy.syntax.te.lexer import Located, Words
+from polpkg.policy.syntax.te.words import STATEMENTS, XEN_REFUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polpkg.diagnostics import Diagnostic, Place
+
+_UINT32 = 0xFFFFFFFF
+_UINT64 = 0xFFFFFFFFFFFFFFFF
+
+
+def parse_te(located: Located) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
+    """All statements of a text, and what is wrong with the rest of it."""
+    parser = _Parser(Words(located))
+    parser.parse()
+    return tuple(parser.statements), tuple(parser.problems)
+
+
+class _Parser(Cursor):
+    """Reads statements into `statements` and findings into `problems`."""
+
+    __slots__ = ("problems", "statements")
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words)
+        self.statements: list[Statement] = []
+        self.problems: list[Diagnostic] = []
+
+    def parse(self) -> None:
+        """Reads to the end."""
+        values, methods = self.values, _METHODS
+        while word := values[self.at]:
+            if word == ";":
+                self.at += 1
+                continue
+            start = self.at
+            try:
+                method = methods.get(word) or self._unknown_statement()
+                place = self.place()
+                self.at += 1
+                self.statements.append(method(self, place))
+            except SyntaxProblem as problem:
+                self.problems.append(problem.diagnostic(self.words))
+                self.at = max(problem.index if problem.index > start else start, start)
+                self._recover()
+
+    def _recover(self) -> None:
+        """Goes on at the next statement: after the end of this one, or at a word that can only begin one."""
+        before = self.at
+        self.skip_statement()
+        for index in range(before + 1, self.at):
+            if self.values[index] in _BEGINS and self.values[index - 1] in ("}", ")"):
+                self.at = index
+                return
+
+    def _unknown_statement(self) -> Callable[[_Parser, Place], Statement]:
+        word = self.word.lower()
+        if word in XEN_REFUSES and self.word in (word, word.upper()):
+            message = f"`{self.word}` is not part of a policy for Xen"
+            raise SyntaxProblem(self.at, message, f"Xen has no {XEN_REFUSES[word]}", "not-for-xen")
+        if word in STATEMENTS and self.word in (word, word.upper()):
+            raise SyntaxProblem(
+                self.at, f"`{self.word}` statements are not supported yet", code="unsupported-statement"
+            )
+        if self.values[self.at + 1] == "(":
+            message = f"`{self.word}` is not a statement, and no macro of this name is visible here"
+            hint = "require the package that defines it, or check the spelling"
+            raise SyntaxProblem(self.at, message, hint, "unknown-macro")
+        self.fail("a statement")
+
+    def end(self) -> None:
+        """The `;` that ends most statements."""
+        if self.values[self.at] != ";":
+            self.fail("`;`")
+        self.at += 1
+
+    # Classes, permissions, initial SIDs
+
+    def class_(self, place: Place) -> Statement:
+        name = self.read_name("a class")
+        inherits = self.read_name("a common") if self.accept("inherits") or self.accept("INHERITS") else ""
+        if self.word == "{":
+            return AccessVector(place, name, inherits, self.read_name_block())
+        return AccessVector(place, name, inherits, ()) if inherits else ClassDeclaration(place, name)
+
+    def common(self, place: Place) -> Statement:
+        return CommonDeclaration(place, self.read_name(), self.read_name_block())
+
+    def sid(self, place: Place) -> Statement:
+        name = self.read_name("an initial SID")
+        if self.values[self.at + 1] == ":":
+            return InitialSidContext(place, name, self.read_context())
+        return InitialSidDeclaration(place, name)
+
+    # Types
+
+    def attribute(self, place: Place) -> Statement:
+        name = self.read_name("an attribute")
+        self.end()
+        return AttributeDeclaration(place, name)
+
+    def _aliases(self) -> tuple[str, ...]:
+        if not (self.accept("alias") or self.accept("ALIAS")):
+            return ()
+        start = self.at
+        found = self.read_names()
+        if found.star or found.complement or found.excluded:
+            raise SyntaxProblem(start, "aliases are listed by name; `*`, `~` and `-` are not allowed here")
+        return found.names
+
+    def type_(self, place: Place) -> Statement:
+        name = self.read_name("a type")
+        aliases = self._aliases()
+        attributes = self.read_names_with(",") if self.accept(",") else ()
+        self.end()
+        return TypeDeclaration(place, name, aliases, attributes)
+
+    def typealias(self, place: Place) -> Statement:
+        name = self.read_name("a type")
+        if self.word.lower() != "alias":
+            self.fail("`alias`")
+        aliases = self._aliases()
+        self.end()
+        return TypeAliasDeclaration(place, name, aliases)
+
+    def typeattribute(self, place: Place) -> Statement:
+        name = self.read_name("a type")
+        attributes = self.read_names_with(",")
+        self.end()
+        return TypeAttribute(place, name, attributes)
+
+    def typebounds(self, place: Place) -> Statement:
+        parent = self.read_name("a type")
+        children = self.read_names_with(",")
+        self.end()
+        return TypeBounds(place, parent, children)
+
+    def permissive(self, place: Place) -> Statement:
+        name = self.read_name("a type")
+        self.end()
+        return Permissive(place, name)
+
+    # Roles and users
+
+    def role(self, place: Place) -> Statement:
+        name = self.read_name("a role")
+        types = self.read_names() if self.accept("types") or self.accept("TYPES") else NameSet()
+        self.end()
+        return RoleDeclaration(place, name, types)
+
+    def role_transition(self, place: Place) -> Statement:
+        source, target = self.read_names(), self.read_names()
+        classes = self.read_classes() if self.accept(":") else ()
+        result = self.read_name("a role")
+        self.end()
+        return RoleTransition(place, source, target, classes, result)
+
+    def user(self, place: Place) -> Statement:
+        name = self.read_name("a user")
+        if not (self.accept("roles") or self.accept("ROLES")):
+            self.fail("`roles`")
+        roles = self.read_names()
+        level = self.read_level() if self.accept("level") or self.accept("LEVEL") else None
+        range_ = self.read_range() if level and (self.accept("range") or self.accept("RANGE")) else None
+        self.end()
+        return UserDeclaration(place, name, roles, level, range_)
+
+    # Booleans and conditionals
+
+    def bool_(self, place: Place) -> Statement:
+        name = self.read_name("a boolean")
+        word = self.word.lower()
+        if word not in ("true", "false"):
+            self.fail("`true` or `false`")
+        self.at += 1
+        self.end()
+        return BooleanDeclaration(place, name, word == "true")
+
+    def if_(self, place: Place) -> Statement:
+        expression = read_boolean_expression(self)
+        then = self._branch()
+        otherwise = self._branch() if self.accept("else") or self.accept("ELSE") else ()
+        return Conditional(place, expression, then, otherwise)
+
+    def _branch(self) -> tuple[AvRule | TypeRule, ...]:
+        self.expect("{")
+        rules: list[AvRule | TypeRule] = []
+        while not self.accept("}"):
+            method = _CONDITIONAL_METHODS.get(self.word)
+            if method is None:
+                if self.word in _METHODS:
+                    message = f"`{self.word}` is not allowed inside `if`"
+                    raise SyntaxProblem(self.at, message, "a conditional holds access vector and type rules only")
+                self.fail("a rule or `}`")
+            place, start = self.place(), self.at
+            self.at += 1
+            rule = method(self, place)
+            if not isinstance(rule, (AvRule, TypeRule)):
+                raise SyntaxProblem(start, "role rules are not allowed inside `if`")
+            rules.append(rule)
+        return tuple(rules)
+
+    # Rules
+
+    def allow(self, place: Place) -> Statement:
+        source, target = self.read_names(), self.read_names()
+        if self.accept(";"):
+            return RoleAllow(place, source, target)
+        return self._av_rule(place, AvKind.ALLOW, source, target)
+
+    def _av_rule(self, place: Place, kind: AvKind, source: NameSet, target: NameSet) -> AvRule:
+        self.expect(":")
+        classes = self.read_classes()
+        permissions = self.read_names()
+        self.end()
+        return AvRule(place, kind, source, target, classes, permissions)
+
+    def auditallow(self, place: Place) -> Statement:
+        return self._av_rule(place, AvKind.AUDITALLOW, self.read_names(), self.read_names())
+
+    def dontaudit(self, place: Place) -> Statement:
+        return self._av_rule(place, AvKind.DONTAUDIT, self.read_names(), self.read_names())
+
+    def neverallow(self, place: Place) -> Statement:
+        return self._av_rule(place, AvKind.NEVERALLOW, self.read_names(), self.read_names())
+
+    def _type_rule(self, place: Place, kind: TypeRuleKind) -> TypeRule:
+        source, target = self.read_names(), self.read_names()
+        self.expect(":")
+        classes = self.read_classes()
+        result = self.read_name("a type")
+        if self.word.startswith('"'):
+            message = "a type transition by name is not part of a policy for Xen"
+            raise SyntaxProblem(self.at, message, "Xen has no files; it refuses such a policy", "not-for-xen")
+        self.end()
+        return TypeRule(place, kind, source, target, classes, result)
+
+    def type_transition(self, place: Place) -> Statement:
+        return self._type_rule(place, TypeRuleKind.TYPE_TRANSITION)
+
+    def type_member(self, place: Place) -> Statement:
+        return self._type_rule(place, TypeRuleKind.TYPE_MEMBER)
+
+    def type_change(self, place: Place) -> Statement:
+        return self._type_rule(place, TypeRuleKind.TYPE_CHANGE)
+
+    def range_transition(self, place: Place) -> Statement:
+        source, target = self.read_names(), self.read_names()
+        if not self.accept(":"):
+            hint = "write `range_transition SOURCE TARGET : CLASS RANGE;`"
+            raise SyntaxProblem(self.at, "a range transition for Xen names its class", hint)
+        classes = self.read_classes()
+        range_ = self.read_range()
+        self.end()
+        return RangeTransition(place, source, target, classes, range_)
+
+    # Constraints
+
+    def _constraint(self, place: Place, keyword: str) -> Statement:
+        classes = self.read_classes()
+        permissions = self.read_names() if keyword.endswith("constrain") else NameSet()
+        expression = read_constraint_expression(self)
+        self.end()
+        return Constraint(place, keyword, classes, permissions, expression)
+
+    def constrain(self, place: Place) -> Statement:
+        return self._constraint(place, "constrain")
+
+    def mlsconstrain(self, place: Place) -> Statement:
+        return self._constraint(place, "mlsconstrain")
+
+    def validatetrans(self, place: Place) -> Statement:
+        return self._constraint(place, "validatetrans")
+
+    def mlsvalidatetrans(self, place: Place) -> Statement:
+        return self._constraint(place, "mlsvalidatetrans")
+
+    # Multi-level security
+
+    def sensitivity(self, place: Place) -> Statement:
+        name = self.read_name("a sensitivity")
+        aliases = self._aliases()
+        self.end()
+        return SensitivityDeclaration(place, name, aliases)
+
+    def category(self, place: Place) -> Statement:
+        name = self.read_name("a category")
+        aliases = self._aliases()
+        self.end()
+        return CategoryDeclaration(place, name, aliases)
+
+    def dominance(self, place: Place) -> Statement:
+        return Dominance(place, self.read_name_block() if self.word == "{" else (self.read_name(),))
+
+    def level(self, place: Place) -> Statement:
+        level = self.read_level()
+        self.end()
+        return LevelDeclaration(place, level)
+
+    # Object contexts
+
+    def pirqcon(self, place: Place) -> Statement:
+        return self._one_number(place, ObjectContextKind.PIRQ)
+
+    def pcidevicecon(self, place: Place) -> Statement:
+        return self._one_number(place, ObjectContextKind.PCI_DEVICE)
+
+    def _one_number(self, place: Place, kind: ObjectContextKind) -> Statement:
+        number = self.read_number(_UINT32)
+        return ObjectContext(place, kind, number, number, "", self.read_context())
+
+    def ioportcon(self, place: Place) -> Statement:
+        return self._numbers(place, ObjectContextKind.IOPORT, _UINT32)
+
+    def iomemcon(self, place: Place) -> Statement:
+        return self._numbers(place, ObjectContextKind.IOMEM, _UINT64)
+
+    def _numbers(self, place: Place, kind: ObjectContextKind, largest: int) -> Statement:
+        start = self.at
+        low = self.read_number(largest)
+        high = self.read_number(largest) if self.accept("-") else low
+        if low > high:
+            raise SyntaxProblem(start, f"the range {low:#x}-{high:#x} ends before it begins")
+        return ObjectContext(place, kind, low, high, "", self.read_context())
+
+    def devicetreecon(self, place: Place) -> Statement:
+        path = self.word.strip('"')
+        if not path.startswith("/"):
+            self.fail("a device tree path")
+        self.at += 1
+        return ObjectContext(place, ObjectContextKind.DEVICE_TREE, 0, 0, path, self.read_context())
+
+    # The rest
+
+    def policycap(self, place: Place) -> Statement:
+        name = self.read_name("a policy capability")
+        self.end()
+        return PolicyCapability(place, name)
+
+    def require(self, place: Place) -> Statement:
+        self.expect("{")
+        symbols: list[tuple[str, str]] = []
+        while not self.accept("}"):
+            kind = self.word.lower()
+            if kind not in _REQUIRABLE:
+                self.fail("a kind of symbol (`type`, `attribute`, `role`, `class`, ...) or `}`")
+            self.at += 1
+            if kind == "class":
+                symbols.append((kind, self.read_name("a class")))
+                self.read_names()
+            else:
+                symbols.extend((kind, name) for name in self.read_names_with(","))
+            self.end()
+        return Require(place, tuple(symbols))
+
+    UNDERSCORED: ClassVar[frozenset[str]] = frozenset(("class", "type", "bool", "if"))
+
+
+_REQUIRABLE = frozenset(("class", "role", "type", "attribute", "user", "bool", "tunable", "sensitivity", "category"))
+_CONDITIONAL_WORDS = ("allow", "auditallow", "dontaudit", "type_transition", "type_member", "type_change")
+
+
+def _methods() -> dict[str, Callable[[_Parser, Place], Statement]]:
+    """The method of each statement word, in both of its spellings."""
+    table: dict[str, Callable[[_Parser, Place], Statement]] = {}
+    for word in STATEMENTS:
+        method = getattr(_Parser, word + "_" if word in _Parser.UNDERSCORED else word, None)
+        if method is not None:
+            table[word] = table[word.upper()] = method
+    table["tunable"] = table["TUNABLE"] = _Parser.bool_
+    return table
+
+
+_METHODS = _methods()
+_CONDITIONAL_METHODS = {w: _METHODS[w] for word in _CONDITIONAL_WORDS for w in (word, word.upper())}
+_BEGINS = frozenset(_METHODS) - {"role", "type", "level", "class", "ROLE", "TYPE", "LEVEL", "CLASS", "user", "USER"}
