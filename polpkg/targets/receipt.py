@@ -1,0 +1,195 @@
+"""The receipt of a generation: what one target made of a lock file (DESIGN.md 4), as a value and as canonical JSON.
+
+There is no way to read a loaded policy back from Xen, so this is what drift is judged by.  It holds nothing that two
+builds of the same image would not share (no inode, no host name; the time is SOURCE_DATE_EPOCH when that is set).
+Keys that a newer polpkg added are kept when a receipt is read and written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from polpkg.errors import TargetError
+from polpkg.targets.document import read_document, render_document
+from polpkg.targets.layout import is_policy_path
+
+FORMAT = 1
+"""The format that is written, and the newest that is read."""
+
+
+class PackageRecord(NamedTuple):
+    """One package of a state: its name, its version, the index it came from, and the digest of its archive."""
+
+    name: str
+    version: str
+    index: str
+    sha256: str
+
+
+class HypervisorRecord(NamedTuple):
+    """The hypervisor file that a policy was compiled for: where, which bytes, and the version they told."""
+
+    path: str
+    sha256: str
+    version: str
+
+
+class BootFile(NamedTuple):
+    """A policy file in /boot, and the hypervisor files that are booted with it.
+
+    No hypervisor: the policy was made for a release that was named (`--xen 4.17`), not found.
+    """
+
+    path: str
+    hypervisors: tuple[HypervisorRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """One compiled policy: for which ABI, made by what, how large, and the boot files that hold it.
+
+    `abi`: the fingerprint.  `inputs`: a digest of all that went into it, by which whoever compiles can tell that
+    nothing has to be compiled again; empty when not given.  `sha256`, `size`: of the policydb.
+    """
+
+    abi: str
+    xen_version: str
+    policydb_version: int
+    backend: str
+    backend_version: str
+    sha256: str
+    size: int
+    types: int
+    attributes: int
+    allow_rules: int
+    inputs: str = ""
+    boot_files: tuple[BootFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What generation `generation` is.
+
+    `created`: RFC 3339, UTC.  `action`: what was asked for ("install vmv").  `parent`: the generation that was current
+    before, None for the first.  `functions`: the owner of each.  `files`: the digest of every file of the generation
+    but the receipt.  `extra`: keys of a newer polpkg, as they were read.
+    """
+
+    generation: int
+    parent: int | None
+    created: str
+    polpkg: str
+    action: str
+    packages: tuple[PackageRecord, ...] = ()
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    policies: tuple[PolicyRecord, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def boot_files(self) -> Mapping[str, PolicyRecord]:
+        """The policy that each boot file holds, by path."""
+        return {boot.path: policy for policy in self.policies for boot in policy.boot_files}
+
+    @property
+    def hypervisors(self) -> tuple[tuple[HypervisorRecord, PolicyRecord], ...]:
+        """Every hypervisor file that was found, with the policy compiled for it."""
+        return tuple(
+            (hypervisor, policy)
+            for policy in self.policies
+            for boot in policy.boot_files
+            for hypervisor in boot.hypervisors
+        )
+
+
+def render_receipt(receipt: Receipt) -> bytes:
+    """The canonical JSON of `receipt`: equal receipts are equal bytes."""
+    return render_document(
+        {
+            **receipt.extra,
+            "format": FORMAT,
+            "generation": receipt.generation,
+            "parent": receipt.parent,
+            "created": receipt.created,
+            "polpkg": receipt.polpkg,
+            "action": receipt.action,
+            "packages": [package._asdict() for package in receipt.packages],
+            "functions": dict(receipt.functions),
+            "policies": [_policy_document(policy) for policy in receipt.policies],
+            "files": dict(receipt.files),
+        }
+    )
+
+
+def parse_receipt(content: bytes, name: str) -> Receipt:
+    """The receipt that `content` is; `name` is the path that messages call it by.
+
+    Raises TargetError: `damaged-receipt`, or `newer-format` when only a newer polpkg can read it.
+    """
+    document = read_document(content, name, "damaged-receipt", FORMAT)
+    try:
+        return _receipt(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TargetError("damaged-receipt", f"{name} is not a receipt: {error}") from None
+
+
+_KEYS = {"format", *Receipt.__dataclass_fields__} - {"extra"}
+
+
+def _receipt(document: Mapping[str, Any]) -> Receipt:
+    parent = document["parent"]
+    return Receipt(
+        generation=int(document["generation"]),
+        parent=None if parent is None else int(parent),
+        created=str(document["created"]),
+        polpkg=str(document["polpkg"]),
+        action=str(document["action"]),
+        packages=tuple(_package(each) for each in document["packages"]),
+        functions={str(name): str(owner) for name, owner in document["functions"].items()},
+        policies=tuple(_policy(each) for each in document["policies"]),
+        files={str(path): str(digest) for path, digest in document["files"].items()},
+        extra={key: value for key, value in document.items() if key not in _KEYS},
+    )
+
+
+def _package(document: Mapping[str, Any]) -> PackageRecord:
+    return PackageRecord(*(str(document[key]) for key in PackageRecord._fields))
+
+
+def _policy_document(policy: PolicyRecord) -> dict[str, Any]:
+    values = {name: getattr(policy, name) for name in PolicyRecord.__dataclass_fields__}
+    return {**values, "boot_files": [_boot_document(boot) for boot in policy.boot_files]}
+
+
+def _policy(document: Mapping[str, Any]) -> PolicyRecord:
+    return PolicyRecord(
+        abi=str(document["abi"]),
+        xen_version=str(document["xen_version"]),
+        policydb_version=int(document["policydb_version"]),
+        backend=str(document["backend"]),
+        backend_version=str(document["backend_version"]),
+        sha256=str(document["sha256"]),
+        size=int(document["size"]),
+        types=int(document["types"]),
+        attributes=int(document["attributes"]),
+        allow_rules=int(document["allow_rules"]),
+        inputs=str(document.get("inputs", "")),
+        boot_files=tuple(_boot_file(each) for each in document["boot_files"]),
+    )
+
+
+def _boot_document(boot: BootFile) -> dict[str, Any]:
+    return {"path": boot.path, "hypervisors": [hypervisor._asdict() for hypervisor in boot.hypervisors]}
+
+
+def _boot_file(document: Mapping[str, Any]) -> BootFile:
+    path = str(document["path"])
+    if not is_policy_path(path):
+        raise ValueError(f"{path} is no boot file")
+    return BootFile(path, tuple(_hypervisor(each) for each in document["hypervisors"]))
+
+
+def _hypervisor(document: Mapping[str, Any]) -> HypervisorRecord:
+    return HypervisorRecord(*(str(document[key]) for key in HypervisorRecord._fields))
