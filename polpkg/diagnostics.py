@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
     def stack(self) -> list[Place]:
         """The calls that lead here, outermost first, this place last."""
-        places = [self]
+        places: list[Place] = [self]
         while (caller := places[-1].frame.called_at) is not None:
             places.append(caller)
         return places[::-1]

@@ -15,7 +15,8 @@ class PolicyModule:
     `package`, `version`: whose they are.  `owns`: identifier prefixes (`vmv_*`) that only this package may declare;
     empty means that ownership is not checked, as for an imported tree.  `requires`: names of the packages that it
     requires directly; None means that any may be used.  `macro_uses`: the first place at which each macro of another
-    package is called, as (macro, package that defines it, place).
+    package is called, as (macro, package that defines it, place).  `assertions`: the names of the assertions that the
+    package states in its polpkg.toml, by their line there.
     """
 
     package: str
@@ -24,3 +25,4 @@ class PolicyModule:
     owns: tuple[str, ...] = ()
     requires: frozenset[str] | None = None
     macro_uses: tuple[tuple[str, str, Place], ...] = ()
+    assertions: tuple[tuple[int, str], ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from polpkg.policy.ir.linked import (
@@ -105,9 +106,7 @@ class ContextLinker:
             return False
         return True
 
-    def initial_sids(
-        self, modules: Iterable[PolicyModule], *, complete: bool
-    ) -> tuple[LinkedContext | None, ...]:
+    def initial_sids(self, modules: Iterable[PolicyModule], *, complete: bool) -> tuple[LinkedContext | None, ...]:
         """The context of every initial SID of the ABI; with `complete`, one that has none is an error."""
         abi, report = self._binder.abi, self._binder.report
         numbers = {name: number for number, name in enumerate(abi.initial_sids)}
@@ -155,14 +154,16 @@ class ContextLinker:
         return tuple(found)
 
     def _check_overlaps(self, contexts: list[LinkedObjectContext]) -> None:
-        for before, after in zip(contexts, contexts[1:], strict=False):
+        for before, after in pairwise(contexts):
             if before.kind is not after.kind or before.place is None or after.place is None:
                 continue
             tree = after.kind is ObjectContextKind.DEVICE_TREE
             if before.path == after.path if tree else after.low <= before.high:
                 what = after.path if tree else f"{after.low:#x}"
                 note = declared_at("first labelled here", before.place)
-                self._binder.report.error(after.place, "device-labelled-twice", f"{what} has a label already", notes=(note,))
+                self._binder.report.error(
+                    after.place, "device-labelled-twice", f"{what} has a label already", notes=(note,)
+                )
 
 
 def link_range_transitions(

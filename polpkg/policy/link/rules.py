@@ -157,9 +157,7 @@ class _RuleLinker:
                     if self._is_new(new, computed):
                         yield new
 
-    def _is_new(
-        self, new: LinkedTypeRule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]
-    ) -> bool:
+    def _is_new(self, new: LinkedTypeRule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]) -> bool:
         first = computed.setdefault(new[:4], new)
         if first is new:
             return True

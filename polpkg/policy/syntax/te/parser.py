@@ -88,7 +88,7 @@ class _Parser(Cursor):
                 self.statements.append(method(self, place))
             except SyntaxProblem as problem:
                 self.problems.append(problem.diagnostic(self.words))
-                self.at = max(problem.index if problem.index > start else start, start)
+                self.at = max(problem.index, start)
                 self._recover()
 
     def _recover(self) -> None:

@@ -1,0 +1,175 @@
+"""The passes, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polpkg.errors import PolicyError
+from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
+from polpkg.policy.ir.statements import PolicyCapability, Require
+from polpkg.policy.link.assertions import check_assertions
+from polpkg.policy.link.binder import Binder
+from polpkg.policy.link.constraints import link_constraints
+from polpkg.policy.link.dependencies import Dependencies
+from polpkg.policy.link.labels import ContextLinker, link_range_transitions, link_users
+from polpkg.policy.link.levels import Levels
+from polpkg.policy.link.own_abi import own_abi
+from polpkg.policy.link.report import Report
+from polpkg.policy.link.rules import LinkedRules, link_rules
+from polpkg.policy.link.symbols import collect_symbols
+from polpkg.policy.link.types import assign_attributes, link_roles, link_types
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polpkg.diagnostics import Diagnostic
+    from polpkg.policy.abi import Abi
+    from polpkg.policy.ir.linked import LinkedNeverallow
+    from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.link.symbols import SymbolTable
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """How to link.
+
+    `mls`: with multi-level security.  `complete`: every initial SID must have a context, as Xen demands; a package that
+    is checked on its own need not be complete.  `handed`: types that macros may be handed without a requirement, the
+    owners and clients of functions.
+    """
+
+    mls: bool = False
+    complete: bool = True
+    handed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """A policy, and what a person should know about it."""
+
+    policy: LinkedPolicy
+    warnings: tuple[Diagnostic, ...]
+
+
+def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None = None) -> LinkResult:
+    """Links `modules` into one policy for `abi`.
+
+    Raises PolicyError with every finding when something does not fit, and TargetError when the modules bring tables of
+    their own that the hypervisor of `abi` would refuse.
+    """
+    options = options or LinkOptions()
+    report = Report()
+    abi = own_abi(modules, abi)
+    table = collect_symbols(modules, report)
+    dependencies = Dependencies(modules, options.handed, report)
+    binder = Binder(abi, table, dependencies, report)
+    for module in modules:
+        dependencies.check_macros(module)
+    assign_attributes(modules, binder)
+    policy = _link_all(modules, binder, table, options)
+    _check_requires(modules, binder)
+    if not report.errors:
+        check_assertions(policy, report)
+    if report.errors:
+        raise PolicyError.of(_in_order(report.errors))
+    return LinkResult(policy, tuple(report.warnings))
+
+
+def _link_all(
+    modules: Sequence[PolicyModule], binder: Binder, table: SymbolTable, options: LinkOptions
+) -> LinkedPolicy:
+    levels = Levels(modules, binder.report, mls=options.mls)
+    roles = link_roles(modules, table, binder)
+    users = link_users(modules, table, binder, levels)
+    contexts = ContextLinker(binder, roles, users, levels)
+    rules: LinkedRules = link_rules(modules, binder)
+    return LinkedPolicy(
+        abi=binder.abi,
+        types=link_types(modules, table, binder),
+        roles=roles,
+        users=users,
+        booleans=_booleans(binder, table),
+        rules=rules.rules,
+        type_rules=rules.type_rules,
+        conditionals=rules.conditionals,
+        neverallows=_name_assertions(rules.neverallows, modules),
+        constraints=link_constraints(modules, binder, mls=options.mls),
+        initial_sids=contexts.initial_sids(modules, complete=options.complete),
+        object_contexts=contexts.object_contexts(modules),
+        role_allows=rules.role_allows,
+        role_transitions=rules.role_transitions,
+        range_transitions=tuple(link_range_transitions(modules, binder, levels)),
+        sensitivities=levels.sensitivities(),
+        categories=levels.categories(),
+        capabilities=_capabilities(modules, binder.report),
+        mls=options.mls,
+    )
+
+
+def _booleans(binder: Binder, table: SymbolTable) -> tuple[BooleanSymbol, ...]:
+    return tuple(BooleanSymbol(name, table.defaults[name], table.booleans[name].place) for name in binder.boolean_names)
+
+
+def _name_assertions(
+    neverallows: Sequence[LinkedNeverallow], modules: Sequence[PolicyModule]
+) -> tuple[LinkedNeverallow, ...]:
+    """Gives the assertions of manifests the names that they have there."""
+    names = {(m.package, line): name for m in modules for line, name in m.assertions}
+    if not names:
+        return tuple(neverallows)
+    return tuple(n if n.place is None else n._replace(name=_name_of(n, names)) for n in neverallows)
+
+
+def _name_of(neverallow: LinkedNeverallow, names: dict[tuple[str, int], str]) -> str:
+    if neverallow.place is None:
+        return ""
+    root = neverallow.place.stack()[0]
+    return names.get((root.source.package, root.line), "") if root.source.file == "polpkg.toml" else ""
+
+
+def _capabilities(modules: Sequence[PolicyModule], report: Report) -> tuple[str, ...]:
+    found: set[str] = set()
+    for module in modules:
+        for statement in module.statements:
+            if isinstance(statement, PolicyCapability):
+                message = f"policy capability `{statement.name}` is read by Xen and never used"
+                report.warn(statement.place, "ignored-by-xen", message)
+                found.add(statement.name)
+    return tuple(sorted(found))
+
+
+def _check_requires(modules: Sequence[PolicyModule], binder: Binder) -> None:
+    """What a `require` block asks for must be there."""
+    for module in modules:
+        for statement in module.statements:
+            if isinstance(statement, Require):
+                for kind, name in statement.symbols:
+                    _check_required(kind, name, statement, module, binder)
+
+
+def _check_required(kind: str, name: str, statement: Require, module: PolicyModule, binder: Binder) -> None:
+    match kind:
+        case "type" | "attribute":
+            binder.type_number(name, module, statement.place)
+        case "role":
+            binder.role_number(name, module, statement.place)
+        case "user":
+            binder.user_number(name, module, statement.place)
+        case "class":
+            binder.class_number(name, statement.place)
+        case "bool" | "tunable":
+            binder.boolean_number(name, module, statement.place)
+        case _:
+            pass
+
+
+def _in_order(errors: list[Diagnostic]) -> list[Diagnostic]:
+    """By package, file and line, each finding once."""
+    seen: dict[tuple[object, ...], Diagnostic] = {}
+    for error in errors:
+        seen.setdefault((error.code, error.message, error.origin), error)
+    return sorted(
+        seen.values(),
+        key=lambda e: (e.origin.package, e.origin.file, e.origin.line, e.origin.column) if e.origin else ("", "", 0, 0),
+    )
