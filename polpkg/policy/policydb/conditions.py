@@ -1,0 +1,77 @@
+"""Conditions over booleans: their value, and one form for those that mean the same.
+
+In the form of a policydb: pairs of an operator and a boolean (from 1) in postfix order.  libsepol takes conditions for
+the same when their truth tables over the same booleans are (`cond_expr_equal` in `conditional.c`, up to five booleans),
+and turns a condition that is negated as a whole around, exchanging its branches (`cond_normalize_expr`).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+
+from polpkg.policy.ir.statements import BooleanOperator
+from polpkg.policy.policydb.layout import CONDITION_BOOLEAN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Condition: TypeAlias = tuple[tuple[int, int], ...]
+
+MAX_TABLE_BOOLEANS = 5
+"""Up to this many booleans a condition is known by its truth table."""
+
+_NOT = (int(BooleanOperator.NOT), 0)
+
+
+def normalise(condition: Condition) -> tuple[Condition, bool]:
+    """The condition with the operands of each operator in order, and whether the branches have to be exchanged."""
+    stack: list[Condition] = []
+    for term in condition:
+        if term[0] == CONDITION_BOOLEAN:
+            stack.append((term,))
+        elif term[0] == BooleanOperator.NOT:
+            stack.append((*stack.pop(), _NOT))
+        else:
+            left, right = sorted((stack.pop(), stack.pop()))
+            stack.append((*left, *right, (term[0], 0)))
+    (result,) = stack
+    is_swapped = False
+    while result[-1] == _NOT:
+        result, is_swapped = result[:-1], not is_swapped
+    return result, is_swapped
+
+
+def identity(condition: Condition) -> object:
+    """A value that is equal for conditions that are the same."""
+    booleans = sorted({boolean for kind, boolean in condition if kind == CONDITION_BOOLEAN})
+    if len(booleans) > MAX_TABLE_BOOLEANS:
+        return condition
+    worlds = product((False, True), repeat=len(booleans))
+    table = tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
+    return (tuple(booleans), table)
+
+
+def evaluate(condition: Condition, values: Mapping[int, bool]) -> bool:
+    """The value of a condition when the booleans have `values`."""
+    stack: list[bool] = []
+    for kind, boolean in condition:
+        if kind == CONDITION_BOOLEAN:
+            stack.append(values[boolean])
+        elif kind == BooleanOperator.NOT:
+            stack.append(not stack.pop())
+        else:
+            stack.append(_apply(kind, stack.pop(), stack.pop()))
+    return stack[0]
+
+
+def _apply(operator: int, right: bool, left: bool) -> bool:  # noqa: FBT001 - the operands of an operator
+    match operator:
+        case BooleanOperator.AND:
+            return left and right
+        case BooleanOperator.OR:
+            return left or right
+        case BooleanOperator.EQ:
+            return left == right
+        case _:
+            return left != right
