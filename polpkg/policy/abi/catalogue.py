@@ -46,20 +46,24 @@ class Release(NamedTuple):
 @cache
 def read_releases() -> tuple[Release, ...]:
     """Every known version, oldest first."""
-    text = (DATA / RELEASES).read_text(encoding="ascii")
+    return parse_releases((DATA / RELEASES).read_text(encoding="ascii"))
+
+
+def parse_releases(text: str) -> tuple[Release, ...]:
+    """What `render_releases` wrote.  Raises ValueError for a line of another form."""
     return tuple(_parse_release(line) for line in text.splitlines() if not line.startswith("#"))
 
 
 def render_releases(releases: Iterable[Release]) -> str:
-    """The text that `read_releases` reads, oldest version first."""
+    """One line for each version, oldest first."""
     ordered = sorted(releases, key=lambda release: version_numbers(release.version))
     lines = (f"{r[0]} {r[1]} {r[2]} {r[3]} {','.join(map(str, r.policydb_built))}\n" for r in ordered)
     return _HEADER + "".join(lines)
 
 
-def table_path(fingerprint: str) -> Path:
-    """Where the table with this fingerprint is, or would be."""
-    return DATA / "tables" / f"{fingerprint[:12]}.txt"
+def table_file(fingerprint: str) -> str:
+    """The file with the table that has this fingerprint, below `DATA`."""
+    return f"tables/{fingerprint[:12]}.txt"
 
 
 def known_versions() -> tuple[str, ...]:
@@ -173,7 +177,7 @@ def _parse_release(line: str) -> Release:
 
 @cache
 def _load_table(fingerprint: str, version: str) -> Abi:
-    return parse_table(table_path(fingerprint).read_text(encoding="ascii"), version)
+    return parse_table((DATA / table_file(fingerprint)).read_text(encoding="ascii"), version)
 
 
 def _has(abi: Abi, class_name: str, permission: str | None) -> bool:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from polpkg.policy.abi.catalogue import DATA, RELEASES, Release, read_releases, render_releases, table_path
+from polpkg.policy.abi.catalogue import DATA, RELEASES, Release, parse_releases, render_releases, table_file
 from polpkg.policy.abi.model import Abi, SecurityClass, version_numbers
 
 OLDEST = (4, 6)
@@ -30,17 +30,22 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m polpkg.policy.abi.generate XEN_GIT_DIR\n")
         return 2
-    repository = Path(arguments[0])
-    known = {release.version: release for release in read_releases()} if (DATA / RELEASES).exists() else {}
-    found = {version: read_release(repository, version) for version in tagged_versions(repository)}
-    (DATA / "tables").mkdir(parents=True, exist_ok=True)
-    for abi, _ in found.values():
-        table_path(abi.fingerprint).write_text(abi.text, encoding="ascii")
-    releases = known | {version: release for version, (_, release) in found.items()}
-    (DATA / RELEASES).write_text(render_releases(releases.values()), encoding="ascii")
-    new = sorted(set(releases) - set(known), key=version_numbers)
-    sys.stdout.write(f"{len(releases)} versions; new: {' '.join(new) or 'none'}\n")
+    new = update_tables(Path(arguments[0]), DATA)
+    sys.stdout.write(f"new versions: {' '.join(new) or 'none'}\n")
     return 0
+
+
+def update_tables(repository: Path, data: Path) -> tuple[str, ...]:
+    """Write what `repository` has release tags of to the folder `data`; returns the versions that were not there."""
+    index = data / RELEASES
+    known = {release.version: release for release in parse_releases(index.read_text())} if index.exists() else {}
+    found: dict[str, Release] = {}
+    (data / "tables").mkdir(parents=True, exist_ok=True)
+    for version in tagged_versions(repository):
+        abi, found[version] = read_release(repository, version)
+        (data / table_file(abi.fingerprint)).write_text(abi.text, encoding="ascii")
+    index.write_text(render_releases((known | found).values()), encoding="ascii")
+    return tuple(version for version in found if version not in known)
 
 
 def tagged_versions(repository: Path) -> list[str]:

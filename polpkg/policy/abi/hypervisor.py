@@ -187,12 +187,12 @@ class _Linked(NamedTuple):
             names[name] = None
         return tuple(names)
 
-    def arrays_of_names(self) -> Iterator[tuple[str, ...]]:
-        """The arrays of distinct names that begin with "null", without it."""
+    def arrays_of_names(self, known: int) -> Iterator[tuple[str, ...]]:
+        """The arrays of distinct names that begin with "null", without it, but for the one at address `known`."""
         for literal in islice(_occurrences(self.memory, b"null\0"), _MAX_CANDIDATES):
             pointer = _POINTER.pack(self.base + literal)
             for offset in islice(_occurrences(self.memory, pointer), _MAX_CANDIDATES):
-                if offset % _POINTER.size == 0:
+                if offset % _POINTER.size == 0 and offset + self.base != known:
                     yield self.names_at(offset, _MAX_SIDS)[1:]
 
 
@@ -207,10 +207,11 @@ class _Permissions(NamedTuple):
 def _read_abi(memory: bytes, name: str) -> tuple[Abi, SidSource]:
     """The ABI, and where its initial SIDs come from."""
     for permissions in islice(_find_permissions(memory), _MAX_CANDIDATES):
-        for linked, class_names in islice(_find_classes(memory, permissions), _MAX_CANDIDATES):
-            classes = _name_permissions(linked, class_names, permissions)
-            if classes is not None:
-                return _add_sids(linked, classes, name)
+        for base, count, class_table in islice(_find_class_tables(memory, permissions), _MAX_CANDIDATES):
+            linked = _Linked(memory, base)
+            classes = _name_classes(linked, linked.names_at(class_table - base, count), permissions)
+            if len(classes) == count - 1:
+                return _add_sids(linked, classes, class_table, name)
     raise TargetError("unreadable-abi", f"{name} has FLASK, but its table of classes and permissions was not found")
 
 
@@ -236,15 +237,6 @@ def _walk_permissions(memory: bytes, offset: int, names: dict[int, list[int]]) -
     return length
 
 
-def _find_classes(memory: bytes, permissions: _Permissions) -> Iterator[tuple[_Linked, tuple[str, ...]]]:
-    """The link address and the names of the classes, from whatever may be the `selinux_class_perm` of `permissions`."""
-    for base, count, class_table in islice(_find_class_tables(memory, permissions), _MAX_CANDIDATES):
-        linked = _Linked(memory, base)
-        names = linked.names_at(class_table - base, count)
-        if len(names) == count:
-            yield linked, names[1:]
-
-
 def _find_class_tables(memory: bytes, permissions: _Permissions) -> Iterator[tuple[int, int, int]]:
     """Link address, length and address of `class_to_string`, where a structure with the right length makes sense."""
     numbers = _occurrences(memory, Struct("<I").pack(permissions.length))
@@ -257,23 +249,23 @@ def _find_class_tables(memory: bytes, permissions: _Permissions) -> Iterator[tup
                 yield base, count, class_table
 
 
-def _name_permissions(
-    linked: _Linked, class_names: tuple[str, ...], permissions: _Permissions
-) -> tuple[SecurityClass, ...] | None:
+def _name_classes(linked: _Linked, names: tuple[str, ...], permissions: _Permissions) -> tuple[SecurityClass, ...]:
+    """The classes in order, up to the first whose permissions have no proper names; `names` begins with "null"."""
     classes: list[SecurityClass] = []
-    for number, class_name in enumerate(class_names, 1):
-        names = [linked.name_at(address) for address in permissions.names.get(number, ())]
-        named = tuple(name for name in names if name is not None)
-        if len(named) != len(names) or len(set(named)) != len(named):
-            return None
+    for number, class_name in enumerate(names[1:], 1):
+        addresses = permissions.names.get(number, [])
+        named = tuple(filter(None, map(linked.name_at, addresses)))
+        if len(set(named)) != len(addresses):
+            break
         classes.append(SecurityClass(class_name, named))
     return tuple(classes)
 
 
-def _add_sids(linked: _Linked, classes: tuple[SecurityClass, ...], name: str) -> tuple[Abi, SidSource]:
+def _add_sids(
+    linked: _Linked, classes: tuple[SecurityClass, ...], class_table: int, name: str
+) -> tuple[Abi, SidSource]:
     """The list has no end mark, and names of something else may follow it: a known list that it begins with decides."""
-    class_names = tuple(c.name for c in classes)
-    arrays = [_leading_sids(names) for names in linked.arrays_of_names() if names[: len(class_names)] != class_names]
+    arrays = [_leading_sids(names) for names in linked.arrays_of_names(class_table)]
     same = {abi.initial_sids for abi in known_tables() if abi.classes == classes}
     for sids in same:
         if any(names[: len(sids)] == sids for names in arrays):
