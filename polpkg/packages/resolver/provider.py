@@ -1,0 +1,177 @@
+"""Answers the solver's questions from a catalog of indexes and a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from polpkg.packages.functions import is_exclusive
+from polpkg.packages.requirement import canonical_specifier
+from polpkg.packages.resolver.known_versions import KnownVersions
+from polpkg.packages.resolver.solver.cause import (
+    Conflicting,
+    Contested,
+    Missing,
+    Requested,
+    Required,
+    Unavailable,
+)
+from polpkg.packages.resolver.solver.incompatibility import Incompatibility, incompatibility
+from polpkg.packages.resolver.solver.term import Term
+from polpkg.packages.versions import asks_for_prereleases, exact_version, is_prerelease, same_version, satisfies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polpkg.packages.index.release import Release
+    from polpkg.packages.resolver.request import ResolutionRequest
+
+
+class ReleaseSource(Protocol):
+    """What a resolution needs of indexes; a `Catalog` is one."""
+
+    def releases(self, package: str) -> tuple[Release, ...]:
+        """The releases of `package` in the one index that it belongs to."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """The package names that are known, for hints."""
+        ...
+
+
+class _Conflict(NamedTuple):
+    """Versions of `package` conflict with what lies in `specifier`."""
+
+    package: str
+    versions: int
+    specifier: str
+
+
+class CatalogProvider:
+    """A view of a catalog under one request: which versions there are, may be chosen, and bring what with them."""
+
+    def __init__(self, request: ResolutionRequest, source: ReleaseSource) -> None:
+        self._request = request
+        self._source = source
+        self._loaded: dict[str, KnownVersions] = {}
+        self._claims: dict[str, dict[str, int]] = {}
+        self._conflicts: dict[str, list[_Conflict]] = {}
+        self._constrained: set[str] = set()
+
+    def versions(self, package: str) -> KnownVersions:
+        """The releases of `package`, which may be none."""
+        if package not in self._loaded:
+            self._loaded[package] = KnownVersions(package, self._source.releases(package))
+        return self._loaded[package]
+
+    def describe(self, package: str, versions: int) -> str:
+        """A version set of `package` in words."""
+        return self.versions(package).describe(versions)
+
+    def requested(self) -> Iterator[Incompatibility]:
+        """What the request asks for."""
+        for requirement in sorted(self._request.requirements):
+            name, specifier = requirement.name, requirement.specifier
+            fitting = self.versions(name).matching(specifier)
+            because = "" if fitting else self._why_none_fits(name)
+            cause = Missing("", name, specifier, because) if because else Requested(name, specifier)
+            yield incompatibility((Term(name, ~fitting),), cause)
+
+    def _why_none_fits(self, package: str) -> str:
+        known = self.versions(package)
+        if not known.releases:
+            return "no index has a package of that name"
+        return f"no such version exists (there is {known.listed(known.all)})"
+
+    def choose(self, package: str, allowed: int) -> int:
+        """The preferred version where it is allowed, else the highest."""
+        preferred = allowed & self._preferred(package)
+        return (preferred or allowed).bit_length() - 1
+
+    def _preferred(self, package: str) -> int:
+        version = self._request.prefer.get(package)
+        if version is None:
+            return 0
+        return self.versions(package).where(lambda release: same_version(release.version, version))
+
+    def dependencies(self, package: str, version: int) -> Iterator[Incompatibility]:
+        """The requirements of `version`, each stated for every version that has the same one."""
+        on = {"", *self._request.options.get(package, ())}
+        for (option, name, specifier), versions in self.versions(package).requiring.items():
+            if option not in on or not versions >> version & 1:
+                continue
+            fitting = self.versions(name).matching(specifier)
+            text = canonical_specifier(specifier)
+            terms = (Term(package, versions), Term(name, ~fitting))
+            if fitting:
+                yield incompatibility(terms, Required(package, name, text, option))
+            else:
+                yield incompatibility(terms, Missing(package, name, text, self._why_none_fits(name), option))
+
+    def constraints(self, package: str) -> Iterator[Incompatibility]:
+        """Versions that must not be chosen, and what the package excludes among those asked about before."""
+        self._constrained.add(package)
+        for because, versions in self._unavailable(package):
+            if versions:
+                yield incompatibility((Term(package, versions),), Unavailable(package, because))
+        yield from self._contests(package)
+        yield from self._collisions(package)
+
+    def _unavailable(self, package: str) -> Iterator[tuple[str, int]]:
+        known = self.versions(package)
+        wanted = self._preferred(package) | self._pinned(package)
+        for reason, versions in known.grouped(lambda r: [r.yanked] if r.yanked else []).items():
+            yield f"is yanked ({reason})", versions & ~wanted
+        if not self._wants_prereleases(package):
+            prereleases = known.where(lambda release: is_prerelease(release.version))
+            yield "is a pre-release, which nobody asked for", prereleases & ~wanted
+        options = self._request.options.get(package, ())
+        for option, versions in known.grouped(lambda r: [o for o in options if o not in r.options]).items():
+            yield f"has no option {option}", versions
+        xen = self._request.xen
+        for specifier, versions in known.grouped(lambda r: [r.xen] if not _is_meant_for(r, xen) else []).items():
+            yield f"is meant for Xen {specifier}, and this is Xen {xen}", versions
+
+    def _specifiers(self, package: str) -> list[str]:
+        return [r.specifier for r in self._request.requirements if r.name == package]
+
+    def _pinned(self, package: str) -> int:
+        """The versions that a requirement of the request names exactly."""
+        exact = [version for specifier in self._specifiers(package) if (version := exact_version(specifier))]
+        return self.versions(package).where(lambda r: any(same_version(r.version, version) for version in exact))
+
+    def _wants_prereleases(self, package: str) -> bool:
+        by_path = any(r.is_path for r in self._request.requirements if r.name == package)
+        asked = any(asks_for_prereleases(specifier) for specifier in self._specifiers(package))
+        return by_path or asked or package in self._request.prereleases
+
+    def _contests(self, package: str) -> Iterator[Incompatibility]:
+        """Two packages cannot both hold an exclusive function for every client."""
+        for function, versions in self.versions(package).grouped(_exclusive_claims).items():
+            rivals = self._claims.setdefault(function, {})
+            for rival, rival_versions in rivals.items():
+                terms = (Term(package, versions), Term(rival, rival_versions))
+                yield incompatibility(terms, Contested(min(package, rival), max(package, rival), function))
+            rivals[package] = versions
+
+    def _collisions(self, package: str) -> Iterator[Incompatibility]:
+        """Conflicts that versions of the package declare, and those that others declare with it."""
+        for (other, specifier), versions in self.versions(package).grouped(lambda r: r.conflicts.items()).items():
+            self._conflicts.setdefault(other, []).append(_Conflict(package, versions, specifier))
+            if other in self._constrained:
+                yield from self._collision(self._conflicts[other][-1], other)
+        for conflict in self._conflicts.get(package, ()):
+            yield from self._collision(conflict, package)
+
+    def _collision(self, conflict: _Conflict, other: str) -> Iterator[Incompatibility]:
+        excluded = self.versions(other).matching(conflict.specifier)
+        if excluded and other != conflict.package:
+            terms = (Term(conflict.package, conflict.versions), Term(other, excluded))
+            yield incompatibility(terms, Conflicting(conflict.package, other))
+
+
+def _is_meant_for(release: Release, xen: str) -> bool:
+    return not xen or satisfies(xen, release.xen)
+
+
+def _exclusive_claims(release: Release) -> list[str]:
+    return [function for function in release.functions if release.clients == "*" and is_exclusive(function)]

@@ -1,0 +1,73 @@
+"""From a request and a catalog of indexes to a resolution, or to an error that explains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polpkg.errors import ResolutionError, UsageError
+from polpkg.packages.names import did_you_mean
+from polpkg.packages.requirement import canonical_specifier
+from polpkg.packages.resolver.provider import CatalogProvider, ReleaseSource
+from polpkg.packages.resolver.request import Resolution, ResolutionRequest, ResolvedPackage
+from polpkg.packages.resolver.solver.engine import solve
+from polpkg.packages.resolver.solver.incompatibility import Incompatibility
+from polpkg.packages.resolver.solver.report import report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from polpkg.packages.index.release import Release
+
+
+def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
+    """One version of every package that `request` needs, the highest where there is a choice.
+
+    `source` is a `Catalog`, or anything that lists releases.  Raises `ResolutionError` (`unknown-package`,
+    `no-solution`) with the proof, `UsageError` for an option of a package that is not needed, and what the indexes
+    raise.
+    """
+    provider = CatalogProvider(request, source)
+    answer = solve(provider, provider.requested())
+    if isinstance(answer, Incompatibility):
+        raise _failure(request, provider, source, report(answer, provider.describe))
+    _check_options(request, answer)
+    packages = (
+        _resolved(provider.versions(name).releases[number], request.options.get(name, ()))
+        for name, number in answer.items()
+    )
+    return Resolution(tuple(sorted(request.requirements)), tuple(packages))
+
+
+def _resolved(release: Release, options: tuple[str, ...]) -> ResolvedPackage:
+    on = tuple(sorted(set(options)))
+    requires: dict[str, tuple[str, ...]] = {}
+    for table in (release.requires, *(release.options[option] for option in on)):
+        for name, specifier in table.items():
+            text = canonical_specifier(specifier)
+            requires[name] = tuple(sorted({*requires.get(name, ()), text}))
+    return ResolvedPackage(release, on, dict(sorted(requires.items())))
+
+
+def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> None:
+    for package, options in sorted(request.options.items()):
+        if options and package not in answer:
+            raise UsageError(
+                "option-of-absent-package",
+                f"the option {options[0]} is on for `{package}`, which is not among the packages needed",
+            )
+
+
+def _failure(
+    request: ResolutionRequest, provider: CatalogProvider, source: ReleaseSource, derivation: tuple[str, ...]
+) -> ResolutionError:
+    asked = sorted({requirement.name for requirement in request.requirements})
+    unknown = next((name for name in asked if not provider.versions(name).releases), None)
+    if unknown is not None:
+        return ResolutionError(
+            "unknown-package",
+            f"no index has a package named `{unknown}`",
+            hint=did_you_mean(unknown, source.names()),
+            derivation=derivation,
+        )
+    wanted = ", ".join(str(requirement) for requirement in sorted(request.requirements))
+    return ResolutionError("no-solution", f"no set of versions fits {wanted}", derivation=derivation)
