@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from polpkg.diagnostics import Place
 from polpkg.policy.ir.statements import Statement
+
+
+class MacroUse(NamedTuple):
+    """The first call of macro `name`, defined by the package `owner`, that the package `caller` wrote."""
+
+    name: str
+    owner: str
+    caller: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +24,8 @@ class PolicyModule:
 
     `package`, `version`: whose they are.  `owns`: identifier prefixes (`vmv_*`) that only this package may declare;
     empty means that ownership is not checked, as for an imported tree.  `requires`: names of the packages that it
-    requires directly; None means that any may be used.  `macro_uses`: the first place at which each macro of another
-    package is called, as (macro, package that defines it, place).  `assertions`: the names of the assertions that the
+    requires directly; None means that any may be used.  `macro_uses`: which macros of which packages are
+    called.  `assertions`: the names of the assertions that the
     package states in its polpkg.toml, by their line there.
     """
 
@@ -24,5 +34,5 @@ class PolicyModule:
     statements: tuple[Statement, ...]
     owns: tuple[str, ...] = ()
     requires: frozenset[str] | None = None
-    macro_uses: tuple[tuple[str, str, Place], ...] = ()
+    macro_uses: tuple[MacroUse, ...] = ()
     assertions: tuple[tuple[int, str], ...] = ()

@@ -62,14 +62,13 @@ class Dependencies:
 
     def check_macros(self, module: PolicyModule) -> None:
         """Reports macros of packages that are not required."""
-        allowed = self._allowed.get(module.package)
-        for macro, package, place in module.macro_uses:
-            if allowed is None or package in allowed or self._by_stack(package, place.frame):
+        for name, owner, caller, place in module.macro_uses:
+            allowed = self._allowed.get(caller, frozenset())
+            if owner == caller or allowed is None or owner in allowed or (caller, owner, name) in self._said:
                 continue
-            message = (
-                f"package `{module.package}` calls macro `{macro}` of package `{package}`, which it does not require"
-            )
-            hint = f'add `{package} = "*"` to [requires] in its polpkg.toml'
+            self._said.add((caller, owner, name))
+            message = f"package `{caller}` calls macro `{name}` of package `{owner}`, which it does not require"
+            hint = f'add `{owner} = "*"` to [requires] in its polpkg.toml'
             self._report.error(place, "undeclared-dependency", message, hint)
 
     def _by_stack(self, package: str, frame: Frame) -> bool:

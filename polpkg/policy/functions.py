@@ -1,0 +1,97 @@
+"""Who owns a privileged function for a client, as fragments ask for it.
+
+Owners are data: the linker has them before it expands anything (DESIGN.md 5).  This module turns them into the macros
+`for_each_owner`, `for_each_client` and `ifowner`, and the parameters of instances into `parameter`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from polpkg.policy.syntax.m4 import NativeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class Owners(Protocol):
+    """Answers who owns what.  Functions are named as in manifests (`net-backend`), domains by type (`dom0_t`)."""
+
+    def owners(self, function: str, client: str) -> tuple[str, ...]:
+        """The types that own `function` for the guest type `client`."""
+        ...
+
+    def clients(self, function: str, owner: str) -> tuple[str, ...]:
+        """The guest types for which the type `owner` owns `function`."""
+        ...
+
+    def functions(self) -> tuple[str, ...]:
+        """Every function there is."""
+        ...
+
+
+def owner_macros(owners: Owners) -> dict[str, Callable[[Sequence[str]], str]]:
+    """`for_each_owner(FUNCTION, CLIENT, MACRO)`, `for_each_client(FUNCTION, OWNER, MACRO)`, `ifowner(FUNCTION, OWNER,
+    CLIENT, THEN, ELSE)`; each call of MACRO gets the owner and the client, and stands on a line of its own.
+    """
+    functions = {name.replace("-", "_"): name for name in owners.functions()}
+
+    def find(arguments: Sequence[str], macro: str, count: int) -> str:
+        if len(arguments) < count:
+            raise NativeError("too-few-arguments", f"`{macro}` needs {count} arguments, and has {len(arguments)}")
+        name = arguments[0].strip()
+        if name not in functions:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, functions, 1)
+            hint = f"did you mean `{close[0]}`?" if close else f"functions: {', '.join(functions)}"
+            raise NativeError("unknown-function", f"`{name}` is not a privileged function", hint=hint)
+        return functions[name]
+
+    def for_each_owner(arguments: Sequence[str]) -> str:
+        function = find(arguments, "for_each_owner", 3)
+        client, macro = arguments[1].strip(), arguments[2]
+        return "\n".join(f"{macro}({owner}, {client})" for owner in owners.owners(function, client))
+
+    def for_each_client(arguments: Sequence[str]) -> str:
+        function = find(arguments, "for_each_client", 3)
+        owner, macro = arguments[1].strip(), arguments[2]
+        return "\n".join(f"{macro}({owner}, {client})" for client in owners.clients(function, owner))
+
+    def ifowner(arguments: Sequence[str]) -> str:
+        function = find(arguments, "ifowner", 4)
+        owner, client = arguments[1].strip(), arguments[2].strip()
+        branches = [*arguments[3:5], ""]
+        return branches[0] if owner in owners.owners(function, client) else branches[1]
+
+    return {"for_each_owner": for_each_owner, "for_each_client": for_each_client, "ifowner": ifowner}
+
+
+def parameter_macro(parameters: Mapping[tuple[str, str], str]) -> Callable[[Sequence[str]], str]:
+    """`parameter(PREFIX, NAME)`: the value of a parameter of the instance with that prefix."""
+
+    def parameter(arguments: Sequence[str]) -> str:
+        prefix, name = (*(a.strip() for a in arguments), "", "")[:2]
+        try:
+            return parameters[prefix, name]
+        except KeyError:
+            message = f"no instance with prefix `{prefix}` has a parameter `{name}`"
+            raise NativeError("unknown-parameter", message) from None
+
+    return parameter
+
+
+class NoOwners:
+    """Nobody owns anything: for what is linked without packages."""
+
+    def owners(self, function: str, client: str) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return ()
+
+    def clients(self, function: str, owner: str) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return ()
+
+    def functions(self) -> tuple[str, ...]:
+        """None."""
+        return ()

@@ -1,0 +1,184 @@
+"""From the sources of packages to their modules: expand, parse, and hand on what each package exports.
+
+A package's module depends on its own sources, the macros that its requirements export, the ABI, the owners of functions
+and the parameters of its instances, and on nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polpkg.diagnostics import Diagnostic, Note, Origin, Source
+from polpkg.errors import PolicyError
+from polpkg.policy.functions import NoOwners, Owners, owner_macros, parameter_macro
+from polpkg.policy.ir.module import MacroUse, PolicyModule
+from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
+from polpkg.policy.syntax.te import parse_te
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from polpkg.policy.abi import Abi
+    from polpkg.policy.ir.statements import Statement
+    from polpkg.policy.syntax.m4 import Expansion
+
+_SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
+_OURS = Source("polpkg", "")
+
+MLS_SENSITIVITIES = 16
+MLS_CATEGORIES = 256
+"""Sizes of an MLS policy, as Xen's own Makefile sets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """The sources of one package, ready to be expanded.
+
+    `fragments` are read in the order given.  `requires` are the packages required directly; None for an imported tree,
+    which is expanded with nothing but `definitions` and brings its own tables and support macros (`own_tables`).
+    `assertions` are the names of assertions by their line in polpkg.toml.
+    """
+
+    package: str
+    version: str
+    fragments: tuple[Source, ...]
+    owns: tuple[str, ...] = ()
+    requires: frozenset[str] | None = frozenset()
+    definitions: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_tables: bool = False
+    assertions: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What expansion may depend on besides the sources; `parameters` by prefix and name."""
+
+    abi: Abi
+    owners: Owners = field(default_factory=NoOwners)
+    parameters: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    mls: bool = False
+
+
+def build_modules(packages: Sequence[PackageSource], environment: Environment) -> tuple[PolicyModule, ...]:
+    """The module of every package; `packages` come in requirement order, requirements first.
+
+    Raises PolicyError with the findings of all packages.
+    """
+    base = _base_table(environment)
+    exports: dict[str, MacroTable] = {}
+    modules: list[PolicyModule] = []
+    problems: list[Diagnostic] = []
+    visible_to: dict[str, frozenset[str]] = {}
+    for package in packages:
+        seen = _requirement_closure(package, visible_to)
+        table = _imported_table(package) if package.own_tables else base
+        for name in sorted(seen):
+            if name in exports:
+                table = table.with_table(exports[name])
+        try:
+            expansion = expand(package.fragments, table)
+        except PolicyError as error:
+            problems.extend(error.diagnostics)
+            continue
+        exports[package.package] = expansion.table.owned_by({package.package})
+        problems.extend(_redefinitions(package, exports, seen))
+        statements, found = parse_te(expansion)
+        problems.extend(found)
+        modules.append(_module(package, statements, expansion))
+    if problems:
+        raise PolicyError.of(problems)
+    return tuple(modules)
+
+
+def _module(package: PackageSource, statements: tuple[Statement, ...], expansion: Expansion) -> PolicyModule:
+    uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
+    return PolicyModule(
+        package.package, package.version, statements, package.owns, package.requires, uses, package.assertions
+    )
+
+
+def _requirement_closure(package: PackageSource, visible_to: dict[str, frozenset[str]]) -> frozenset[str]:
+    """The packages whose macros may be met while `package` is expanded: its requirements and theirs."""
+    direct = package.requires or frozenset()
+    found = direct.union(*(visible_to.get(name, frozenset()) for name in direct))
+    visible_to[package.package] = found
+    return found
+
+
+def _redefinitions(package: PackageSource, exports: Mapping[str, MacroTable], seen: frozenset[str]) -> list[Diagnostic]:
+    """A macro has one defining package, as an identifier has."""
+    problems: list[Diagnostic] = []
+    for other in sorted(seen):
+        theirs = exports.get(other)
+        for name in exports[package.package] if theirs is not None else ():
+            if theirs is None or (first := theirs.get(name)) is None:
+                continue
+            mine = exports[package.package].get(name)
+            if mine is None or not mine.marks:
+                continue
+            message = f"macro `{name}` is already defined by package `{other}`"
+            note = Note(f"defined in {other}: {first.source.file}:{first.line}")
+            origin = _origin(mine.source, mine.line, mine.column)
+            problems.append(Diagnostic("duplicate-macro", message, origin, "choose another name", notes=(note,)))
+    return problems
+
+
+def _origin(source: Source, line: int, column: int) -> Origin:
+    return Origin(source.package, source.version, source.file, line, column)
+
+
+@cache
+def _support_table() -> MacroTable:
+    text = _SUPPORT.read_text(encoding="utf-8")
+    return expand((Source("support.m4", text),), MacroTable.standard()).table
+
+
+def _imported_table(package: PackageSource) -> MacroTable:
+    return MacroTable.standard().with_definitions(package.definitions, _OURS)
+
+
+def _base_table(environment: Environment) -> MacroTable:
+    """The macros that every package sees: the support macros, the ABI's, the owners' and the parameters'."""
+    definitions = {
+        "self_contained_policy": "",
+        "mls_num_sens": str(MLS_SENSITIVITIES),
+        "mls_num_cats": str(MLS_CATEGORIES),
+    }
+    if environment.mls:
+        definitions["enable_mls"] = ""
+    for security_class in environment.abi.all_classes:
+        definitions[f"xen_class_{security_class.name}"] = ""
+        for permission in security_class.permissions:
+            definitions[f"xen_perm_{security_class.name}_{permission}"] = ""
+    for sid in environment.abi.initial_sids:
+        definitions[f"xen_sid_{sid}"] = ""
+    natives = owner_macros(environment.owners)
+    natives["parameter"] = parameter_macro(environment.parameters)
+    natives["xen_at_least"] = _xen_at_least(environment.abi)
+    return _support_table().with_definitions(definitions, _OURS).with_natives(natives)
+
+
+def _xen_at_least(abi: Abi) -> Callable[[Sequence[str]], str]:
+    """`xen_at_least(MAJOR, MINOR, POINT)`: 1 or 0; with two arguments more, the first or the second of them."""
+
+    def xen_at_least(arguments: Sequence[str]) -> str:
+        words = [a.strip() for a in arguments[:3]]
+        if not all(w.isascii() and w.isdigit() for w in words):
+            raise NativeError(
+                "not-a-version", f"`xen_at_least` takes numbers, such as xen_at_least(4, 20, 1), not {', '.join(words)}"
+            )
+        if not abi.version_numbers:
+            raise NativeError(
+                "unknown-version",
+                "the version of this hypervisor is not known",
+                hint="ask for what matters instead: ifdef(`xen_perm_CLASS_PERMISSION', ...)",
+            )
+        holds = abi.version_numbers >= tuple(int(w) for w in words)
+        if len(arguments) > 3:
+            return (*arguments[3:5], "")[0 if holds else 1]
+        return "1" if holds else "0"
+
+    return xen_at_least
