@@ -1,0 +1,31 @@
+"""How much one expansion may cost.
+
+Packages are untrusted, and m4 is a programming language: without bounds a short fragment can run for ever or fill the
+memory.  Every bound is far above what real policy needs; each one ends in a `PolicyError` of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one call of `expand`; sizes are in characters.
+
+    `calls`: macro calls whose arguments are being collected at once.  `depth`: macros expanded within macros, the
+    length of the longest macro stack.  `expansions`: macro calls altogether.  `text`: one argument, one definition or
+    one expansion.  `volume`: all arguments and expansions together, which bounds time and memory.  `output`: the
+    expanded text.  `pushdefs`: definitions of one name on top of each other.  `pattern_steps`: what matching one
+    regular expression may cost.  `eval_nesting`: parentheses and operators within each other in `eval`.
+    """
+
+    calls: int = 1024
+    depth: int = 8192
+    expansions: int = 1_000_000
+    text: int = 4 << 20
+    volume: int = 64 << 20
+    output: int = 32 << 20
+    pushdefs: int = 1024
+    pattern_steps: int = 1_000_000
+    eval_nesting: int = 32
