@@ -1,0 +1,29 @@
+"""What polpkg itself registers, through the same hooks as everybody else.
+
+Only references stand here: this module imports neither wing, and listing the backends imports none of them.
+"""
+
+from __future__ import annotations
+
+from polpkg.plugin.hookspecs import hookimpl
+from polpkg.plugin.values import Component, PackageSource
+
+
+@hookimpl
+def polpkg_register_packages() -> tuple[PackageSource, ...]:
+    """The base packages: `xen-base`, `dom0`, `domu`."""
+    from pathlib import Path
+
+    return (PackageSource("polpkg", Path(__file__).parents[1] / "bundled"),)
+
+
+@hookimpl
+def polpkg_register_backends() -> tuple[Component, ...]:
+    """The three compilers of DESIGN.md section 6."""
+    return (
+        Component("builtin", "pure Python, needs no other tool", "polpkg.policy.backends.builtin:BuiltinBackend"),
+        Component(
+            "checkpolicy", "SELinux's compiler of policy.conf", "polpkg.policy.backends.checkpolicy:CheckpolicyBackend"
+        ),
+        Component("secilc", "SELinux's compiler of CIL", "polpkg.policy.backends.secilc:SecilcBackend"),
+    )
