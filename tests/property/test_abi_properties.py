@@ -11,9 +11,9 @@ from polpkg.errors import TargetError
 from polpkg.policy.abi import Abi, SecurityClass, accepts, difference, load_abi, nearest, parse_table
 from polpkg.policy.abi.hypervisor import SidSource, inspect_hypervisor
 
-NAMES = st.from_regex(re.compile(r"[a-z][A-Za-z0-9_]{0,11}", re.ASCII), fullmatch=True).filter(
-    lambda name: name != "null"
-)
+RELAXED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+WORDS = st.from_regex(re.compile(r"[a-z][A-Za-z0-9_]{0,11}", re.ASCII), fullmatch=True)
+NAMES = WORDS.filter(lambda name: name != "null")
 
 
 def lists_of(names, **sizes):
