@@ -14,6 +14,10 @@ from enum import Enum
 from typing import NamedTuple
 
 
+MANIFEST = "polpkg.toml"
+"""The file that says what a package is, and calls the macros of its instances."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One text that is read: a fragment, a manifest, an index file.
@@ -67,10 +71,9 @@ class Place(NamedTuple):
         """The same as a value: see `Origin`."""
         stack = self.stack()
         root = stack[0].source
-        own = 0
-        while own + 1 < len(stack) and _same_package(stack[own + 1].source, root):
-            own += 1
-        here = stack[own]
+        here = stack[1] if root.file == MANIFEST and len(stack) > 1 else stack[0]
+        if not _same_package(here.source, root):
+            here = stack[0]
         uses = tuple(MacroUse(p.frame.macro, _qualified(p.source, root), p.line) for p in stack[1:])
         return Origin(root.package, root.version, here.source.file, here.line, here.column, uses)
 
@@ -97,9 +100,10 @@ class MacroUse(NamedTuple):
 class Origin(NamedTuple):
     """Where something comes from.
 
-    `package`, `version`: the package that is answerable, whose fragment began it.  `file`, `line`, `column`: the last
-    place in that package's own text before another package's macros take over.  `macros`: the whole macro stack,
-    outermost first.
+    `package`, `version`: the package that is answerable, whose fragment began it.  `file`, `line`, `column`: the place
+    in that fragment.  `macros`: the macro stack that leads on from there, outermost first; its last entry is the line
+    that the text itself stands in.  What a manifest calls (the template of an instance) counts as begun in the macro's
+    own text, since no fragment has a line for it.
     """
 
     package: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polpkg.diagnostics import MANIFEST
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
 from polpkg.policy.ir.statements import PolicyCapability, Require
@@ -125,7 +126,7 @@ def _name_of(neverallow: LinkedNeverallow, names: dict[tuple[str, int], str]) ->
     if neverallow.place is None:
         return ""
     root = neverallow.place.stack()[0]
-    return names.get((root.source.package, root.line), "") if root.source.file == "polpkg.toml" else ""
+    return names.get((root.source.package, root.line), "") if root.source.file == MANIFEST else ""
 
 
 def _capabilities(modules: Sequence[PolicyModule], report: Report) -> tuple[str, ...]:
