@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-
 MANIFEST = "polpkg.toml"
 """The file that says what a package is, and calls the macros of its instances."""
 

@@ -37,16 +37,17 @@ MLS_CATEGORIES = 256
 class PackageSource:
     """The sources of one package, ready to be expanded.
 
-    `fragments` are read in the order given.  `requires` are the packages required directly; None for an imported tree,
-    which is expanded with nothing but `definitions` and brings its own tables and support macros (`own_tables`).
-    `assertions` are the names of assertions by their line in polpkg.toml.
+    `fragments` are read in the order given.  `requires` are the packages required directly.  An imported tree brings its
+    own tables and support macros (`own_tables`): it is expanded with nothing but `definitions` and what the parts of
+    the same tree export, may redefine macros, and uses names as it likes.  `assertions` are the names of assertions by
+    their line in polpkg.toml.
     """
 
     package: str
     version: str
     fragments: tuple[Source, ...]
     owns: tuple[str, ...] = ()
-    requires: frozenset[str] | None = frozenset()
+    requires: frozenset[str] = frozenset()
     definitions: Mapping[str, str] = field(default_factory=dict[str, str])
     own_tables: bool = False
     assertions: tuple[tuple[int, str], ...] = ()
@@ -75,16 +76,16 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
     for package in packages:
         seen = _requirement_closure(package, visible_to)
         table = _imported_table(package) if package.own_tables else base
-        for name in sorted(seen):
-            if name in exports:
-                table = table.with_table(exports[name])
+        for name in (name for name in exports if name in seen):
+            table = table.with_table(exports[name])
         try:
             expansion = expand(package.fragments, table)
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
         exports[package.package] = expansion.table.owned_by({package.package})
-        problems.extend(_redefinitions(package, exports, seen))
+        if not package.own_tables:
+            problems.extend(_redefinitions(package, exports, seen))
         statements, found = parse_te(expansion)
         problems.extend(found)
         modules.append(_module(package, statements, expansion))
@@ -95,15 +96,13 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
 
 def _module(package: PackageSource, statements: tuple[Statement, ...], expansion: Expansion) -> PolicyModule:
     uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
-    return PolicyModule(
-        package.package, package.version, statements, package.owns, package.requires, uses, package.assertions
-    )
+    requires = None if package.own_tables else package.requires
+    return PolicyModule(package.package, package.version, statements, package.owns, requires, uses, package.assertions)
 
 
 def _requirement_closure(package: PackageSource, visible_to: dict[str, frozenset[str]]) -> frozenset[str]:
     """The packages whose macros may be met while `package` is expanded: its requirements and theirs."""
-    direct = package.requires or frozenset()
-    found = direct.union(*(visible_to.get(name, frozenset()) for name in direct))
+    found = package.requires.union(*(visible_to.get(name, frozenset()) for name in package.requires))
     visible_to[package.package] = found
     return found
 
