@@ -28,6 +28,7 @@ OBJECT_CONTEXT_KINDS = {VERSION_BASE: 5, VERSION_DEVICE_TREE: 6}
 MAX_TYPES = 0xFFFF
 """Types, attributes and classes are 16-bit numbers in an access vector table; 0 is none."""
 MAX_WORD = 0xFFFF_FFFF
+MAX_LONG = 0xFFFF_FFFF_FFFF_FFFF
 
 OBJECT_ROLE = "object_r"
 """The role of objects: always number 1."""

@@ -13,7 +13,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeAlias
 
-from polpkg.diagnostics import Diagnostic, Place
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
@@ -21,7 +20,6 @@ from polpkg.policy.ir.linked import (
     LinkedContext,
     LinkedExpression,
     LinkedLevel,
-    LinkedObjectContext,
     LinkedPolicy,
     LinkedRange,
     LinkedTypeRule,
@@ -32,6 +30,7 @@ from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.avtab import AvTable, key, table_of
 from polpkg.policy.policydb.conditions import Condition, evaluate, identity, normalise
 from polpkg.policy.policydb.ebitmap import EMPTY, Ebitmap, encode, encode_bit, encode_bits
+from polpkg.policy.policydb.limits import check_limits, finding
 from polpkg.policy.policydb.lower_classes import lower_classes
 
 Rule: TypeAlias = LinkedAvRule | LinkedTypeRule
@@ -40,16 +39,9 @@ Rule: TypeAlias = LinkedAvRule | LinkedTypeRule
 def lower(policy: LinkedPolicy, version: int = layout.VERSION_DEVICE_TREE) -> model.PolicyDb:
     """The canonical policydb of `policy`, for version 24 or 30.
 
-    Raises PolicyError: `policydb-version` for another version, `policydb-24` for what version 24 cannot carry (device
-    tree labels, memory above 32 bits, role transitions for a class other than `domain`), `too-many-types`,
-    `number-too-large`, `unknown-capability`, `conflicting-type-rules`.
+    Raises PolicyError as `check_limits` does, and `conflicting-type-rules`, `constraint-too-deep`, `constraint-words`.
     """
-    if version not in layout.VERSIONS:
-        raise PolicyError("policydb-version", f"policydb version {version}; Xen takes 24 and 30 only")
-    if len(policy.types) > layout.MAX_TYPES:
-        raise PolicyError(
-            "too-many-types", f"{len(policy.types)} types and attributes; a policy holds {layout.MAX_TYPES}"
-        )
+    check_limits(policy, version)
     return model.PolicyDb(
         version=version,
         config=layout.CONFIG_MLS if policy.mls else 0,
@@ -75,18 +67,7 @@ def lower(policy: LinkedPolicy, version: int = layout.VERSION_DEVICE_TREE) -> mo
     )
 
 
-def _error(place: Place | None, code: str, message: str, hint: str = "") -> PolicyError:
-    if place is None:
-        return PolicyError(code, message, hint=hint)
-    error = PolicyError(code, message)
-    error.diagnostics = (Diagnostic.at(place, code, message, hint=hint),)
-    return error
-
-
 def _capabilities(policy: LinkedPolicy) -> Ebitmap:
-    unknown = [name for name in policy.capabilities if name not in layout.CAPABILITIES]
-    if unknown:
-        raise PolicyError("unknown-capability", f"there is no policy capability {unknown[0]}")
     return encode_bits(sorted({layout.CAPABILITIES.index(name) for name in policy.capabilities}))
 
 
@@ -170,7 +151,8 @@ def _table(rules: Iterable[Rule], flag: int) -> AvTable:
         elif kind < layout.AV_DONTAUDIT:
             data[about] = data.get(about, 0) | value
         elif data.setdefault(about, value + 1) != value + 1:
-            raise _error(place, "conflicting-type-rules", "two type rules give different types for the same")
+            message = "two type rules give different types for the same source, target and class"
+            raise PolicyError.of([finding(place, "conflicting-type-rules", message)])
     return table_of(data)
 
 
@@ -215,19 +197,14 @@ def _node(
 
 
 def _role_transitions(policy: LinkedPolicy, version: int) -> tuple[model.RoleTransitionDatum, ...]:
-    found: set[model.RoleTransitionDatum] = set()
-    for rule in policy.role_transitions:
-        if version >= layout.VERSION_DEVICE_TREE:
-            number = rule.security_class + 1
-        elif policy.abi.all_classes[rule.security_class].name == "domain":
-            number = 0
-        else:
-            raise _error(rule.place, "policydb-24", "version 24 has role transitions for class domain only", _NEWER)
-        found.add(model.RoleTransitionDatum(rule.role + 1, rule.type + 1, rule.result + 1, number))
+    has_class = version >= layout.VERSION_DEVICE_TREE
+    found = {
+        model.RoleTransitionDatum(
+            rule.role + 1, rule.type + 1, rule.result + 1, rule.security_class + 1 if has_class else 0
+        )
+        for rule in policy.role_transitions
+    }
     return tuple(sorted(found))
-
-
-_NEWER = "compile for policydb version 30"
 
 
 def _range_transitions(policy: LinkedPolicy) -> tuple[model.RangeTransitionDatum, ...]:
@@ -248,7 +225,6 @@ def _object_contexts(policy: LinkedPolicy, version: int) -> tuple[tuple[model.Ob
         *([] for _ in ObjectContextKind),
     ]
     for item in policy.object_contexts:
-        _check_numbers(item, version)
         high = 0 if item.kind is ObjectContextKind.DEVICE_TREE else item.high
         low = 0 if item.kind is ObjectContextKind.DEVICE_TREE else item.low
         lists[item.kind.value].append(model.ObjectContextDatum(low, high, item.path, _context(item.context)))
@@ -257,18 +233,6 @@ def _object_contexts(policy: LinkedPolicy, version: int) -> tuple[tuple[model.Ob
 
 def _unique(contexts: list[model.ObjectContextDatum]) -> tuple[model.ObjectContextDatum, ...]:
     return tuple(item for item, _ in groupby(sorted(contexts)))
-
-
-def _check_numbers(item: LinkedObjectContext, version: int) -> None:
-    is_newer = version >= layout.VERSION_DEVICE_TREE
-    if item.kind is ObjectContextKind.DEVICE_TREE and not is_newer:
-        raise _error(item.place, "policydb-24", f"version 24 cannot label device tree nodes ({item.path})", _NEWER)
-    if item.high <= layout.MAX_WORD:
-        return
-    if item.kind is not ObjectContextKind.IOMEM:
-        raise _error(item.place, "number-too-large", f"{item.high:#x} does not fit into 32 bits")
-    if not is_newer:
-        raise _error(item.place, "policydb-24", f"version 24 cannot label memory frame {item.high:#x}", _NEWER)
 
 
 def _type_attributes(policy: LinkedPolicy) -> tuple[Ebitmap, ...]:
