@@ -19,7 +19,8 @@ FORMAT = 1
 """The format that is written, and the newest that is read."""
 
 
-class PackageRecord(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class PackageRecord:
     """One package of a state: its name, its version, the index it came from, and the digest of its archive."""
 
     name: str
@@ -115,9 +116,9 @@ def render_receipt(receipt: Receipt) -> bytes:
             "created": receipt.created,
             "polpkg": receipt.polpkg,
             "action": receipt.action,
-            "packages": [package._asdict() for package in receipt.packages],
+            "packages": [package_document(package) for package in receipt.packages],
             "functions": dict(receipt.functions),
-            "policies": [_policy_document(policy) for policy in receipt.policies],
+            "policies": [policy_document(policy) for policy in receipt.policies],
             "files": dict(receipt.files),
         }
     )
@@ -154,11 +155,17 @@ def _receipt(document: Mapping[str, Any]) -> Receipt:
     )
 
 
+def package_document(package: PackageRecord) -> dict[str, str]:
+    """`package` as it stands in JSON, here and in what commands print."""
+    return {name: getattr(package, name) for name in PackageRecord.__dataclass_fields__}
+
+
 def _package(document: Mapping[str, Any]) -> PackageRecord:
-    return PackageRecord(*(str(document[key]) for key in PackageRecord._fields))
+    return PackageRecord(*(str(document[key]) for key in PackageRecord.__dataclass_fields__))
 
 
-def _policy_document(policy: PolicyRecord) -> dict[str, Any]:
+def policy_document(policy: PolicyRecord) -> dict[str, Any]:
+    """`policy` as it stands in JSON, here and in what commands print."""
     values = {name: getattr(policy, name) for name in PolicyRecord.__dataclass_fields__}
     return {**values, "boot_files": [_boot_document(boot) for boot in policy.boot_files]}
 

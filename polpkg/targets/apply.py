@@ -1,0 +1,190 @@
+"""Carrying out a plan, so that a crash at any instant leaves the old state or the new one.
+
+    check          rights, room, and that nothing changed since the plan was made: nothing is touched before
+    prepare        the new generation beside its place, read back; the old content of each file that will change
+    journal        from here on the next command can finish what this one began
+    finish         boot files, /etc/polpkg, `current`, each at one instant; then the journal goes
+    prune          generations that are too old
+
+What fails on the way is taken back at once, by the journal.  The lock of the target is held by the caller, who has also
+called `recover`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from polpkg import __version__
+from polpkg.errors import ApplyError, TargetError
+from polpkg.targets.document import digest, render_document
+from polpkg.targets.generations import read_generation
+from polpkg.targets.journal import FileChange, Journal, kept_name, write_journal
+from polpkg.targets.layout import (
+    JOURNAL,
+    PLAN_FILE,
+    RECEIPT_FILE,
+    generation_path,
+    undo_path,
+    unfinished_path,
+)
+from polpkg.targets.plan import RemoveBootFile, WriteBootFile, WriteConfiguration, WriteGeneration, backup_file
+from polpkg.targets.plan_text import plan_document
+from polpkg.targets.receipt import Receipt, render_receipt
+from polpkg.targets.recovery import discard_generation, find_damage, finish, is_interrupted, sweep, undo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from polpkg.targets.plan import Plan
+    from polpkg.targets.target import Target
+    from polpkg.targets.wanted import WantedState
+
+_MARGIN = 64 << 10
+"""Bytes set aside for the plan, the receipt and the journal."""
+
+
+def creation_time(source_date_epoch: str | None = None) -> str:
+    """SOURCE_DATE_EPOCH, or now when it is not set, in RFC 3339.
+
+    Raises TargetError `source-date-epoch` when it is no number of seconds.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH") if source_date_epoch is None else source_date_epoch
+    try:
+        moment = time.gmtime(int(text) if text else None)
+    except (ValueError, OverflowError, OSError):
+        raise TargetError("source-date-epoch", f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds") from None
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+
+
+def apply_plan(
+    target: Target, plan: Plan, wanted: WantedState, *, created: str | None = None, polpkg: str = __version__
+) -> Receipt:
+    """Make `target` have what is `wanted`; `plan` was computed from it.  The receipt of the then current generation.
+
+    Raises TargetError when the target is found unable before anything was changed, and ApplyError when it was brought
+    back: `apply-failed`; `apply-unfinished` when bringing it back failed too, which the next command tries again.
+    """
+    if plan.is_empty:
+        return read_generation(target, plan.generation)
+    _check(target, plan)
+    files = _generation_files(target, plan, wanted)
+    receipt = _receipt(plan, files, created or creation_time(), polpkg)
+    journal = Journal(plan.generation, plan.previous, tuple(_file_change(each) for each in plan.file_changes))
+    try:
+        _prepare(target, plan, {**files, RECEIPT_FILE: render_receipt(receipt)}, journal)
+        write_journal(target, journal)
+        finish(target, journal)
+    except (TargetError, KeyboardInterrupt) as error:
+        _bring_back(target, journal, error)
+    _prune(target, plan)
+    return receipt if plan.new_generation else read_generation(target, plan.generation)
+
+
+def _prune(target: Target, plan: Plan) -> None:
+    """Delete what is too old.  The change is made by now, so failing here fails nothing: the next change tries again."""
+    with suppress(TargetError):
+        for number in plan.pruned:
+            discard_generation(target, number)
+
+
+def _check(target: Target, plan: Plan) -> None:
+    """Raises TargetError when it can be known that the plan will fail."""
+    generation = plan.new_generation
+    folder = unfinished_path(plan.generation)
+    sizes = {JOURNAL: _MARGIN}
+    if generation is not None:
+        share = generation.size // (len(generation.files) + len(generation.backups)) + 1
+        names = (*generation.files, *map(backup_file, generation.backups))
+        sizes |= {f"{folder}/{name}": share for name in names}
+    for position, change in enumerate(plan.file_changes):
+        if not isinstance(change, RemoveBootFile):
+            sizes[change.path] = change.size
+        sizes[f"{undo_path(plan.generation)}/{kept_name(position)}"] = _size(target, change.path)
+        if _digest(target, change.path) != change.before:
+            raise TargetError("target-changed", f"{change.path} in {target.name} changed while the change was planned")
+    target.check_writable(sizes)
+
+
+def _size(target: Target, path: str) -> int:
+    found = target.stat(path)
+    return found.size if found else 0
+
+
+def _digest(target: Target, path: str) -> str | None:
+    return digest(target.read(path)) if target.stat(path) else None
+
+
+def _generation_files(target: Target, plan: Plan, wanted: WantedState) -> dict[str, bytes]:
+    """The files of the new generation, but for its receipt; empty when there is none."""
+    generation = plan.new_generation
+    if generation is None:
+        return {}
+    backups = {backup_file(path): target.read(path) for path in generation.backups}
+    return {**wanted.files, **backups, PLAN_FILE: render_document(plan_document(plan))}
+
+
+def _receipt(plan: Plan, files: Mapping[str, bytes], created: str, polpkg: str) -> Receipt:
+    return Receipt(
+        plan.generation,
+        plan.previous,
+        created,
+        polpkg,
+        plan.action,
+        plan.packages,
+        plan.functions,
+        plan.policies,
+        {path: digest(content) for path, content in files.items()},
+    )
+
+
+def _file_change(action: WriteBootFile | RemoveBootFile | WriteConfiguration) -> FileChange:
+    if isinstance(action, RemoveBootFile):
+        return FileChange(action.path, action.before, None, None)
+    return FileChange(action.path, action.before, action.sha256, action.source)
+
+
+def _prepare(target: Target, plan: Plan, files: Mapping[str, bytes], journal: Journal) -> None:
+    """Put on disk all that the change needs, where it disturbs nobody."""
+    kept = {
+        kept_name(position): target.read(change.path)
+        for position, change in enumerate(journal.changes)
+        if change.before is not None
+    }
+    if kept:
+        target.write_tree(undo_path(journal.generation), kept)
+    folder = generation_path(journal.generation)
+    if isinstance(plan.new_generation, WriteGeneration):
+        folder = unfinished_path(journal.generation)
+        target.write_tree(folder, files)
+        _read_back(target, folder, {path: digest(content) for path, content in files.items()})
+    else:
+        _read_back(target, folder, {each.source: each.after for each in journal.changes if each.source and each.after})
+
+
+def _read_back(target: Target, folder: str, digests: Mapping[str, str]) -> None:
+    damaged = find_damage(target, folder, digests.items())
+    if damaged:
+        raise TargetError("damaged-generation", f"{damaged} in {target.name} does not read as it was written")
+
+
+def _bring_back(target: Target, journal: Journal, error: TargetError | KeyboardInterrupt) -> None:
+    """Take the change back and say so; always raises."""
+    state = f"generation {journal.previous}" if journal.previous else "the state before, without a generation"
+    reason = error.message if isinstance(error, TargetError) else "interrupted"
+    try:
+        if is_interrupted(target):
+            undo(target, journal)
+        else:
+            sweep(target)
+    except TargetError as second:
+        raise ApplyError(
+            "apply-unfinished",
+            f"{reason}; and {target.name} could not be brought back to {state}: {second.message}",
+            hint="once that is mended, the next polpkg command that changes the target finishes this first",
+        ) from error
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    raise ApplyError("apply-failed", f"{reason}; {target.name} was brought back to {state}", hint=error.hint) from error

@@ -1,0 +1,163 @@
+"""The committed states of a target: `generations/<n>/` for each, and the link `current` to one (DESIGN.md 4).
+
+Numbers only grow.  A generation is never changed once it has its number: going back makes a new one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polpkg.errors import TargetError
+from polpkg.targets.document import digest, read_document, render_document
+from polpkg.targets.layout import (
+    CURRENT,
+    GENERATIONS,
+    LOCK_FILE,
+    MARKS,
+    POLICYDB_FILE,
+    PROJECT_FILE,
+    RECEIPT_FILE,
+    artifact_folder,
+    generation_path,
+)
+from polpkg.targets.receipt import PolicyRecord, Receipt, parse_receipt
+from polpkg.targets.wanted import PolicyArtifact, WantedState
+
+if TYPE_CHECKING:
+    from polpkg.targets.target import Target
+
+_LINK = re.compile(r"generations/([1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_MARKS_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Which generations are kept whatever their number: those pinned by hand, and the last one confirmed to boot."""
+
+    pinned: frozenset[int] = frozenset()
+    confirmed: int | None = None
+
+
+def current_number(target: Target) -> int | None:
+    """The number of the current generation; None when there is none yet.
+
+    Raises TargetError `damaged-state` when `current` is no link to a generation.
+    """
+    link = target.read_link(CURRENT)
+    if link is None:
+        if target.stat(CURRENT) is None:
+            return None
+        raise TargetError("damaged-state", f"{CURRENT} in {target.name} is not a link")
+    found = _LINK.fullmatch(link)
+    if found is None:
+        raise TargetError("damaged-state", f"{CURRENT} in {target.name} leads to {link}, which is no generation")
+    return int(found[1])
+
+
+def current_generation(target: Target) -> Receipt | None:
+    """The receipt of the current generation; None when there is none yet.  Raises TargetError."""
+    number = current_number(target)
+    return None if number is None else read_generation(target, number)
+
+
+def generation_numbers(target: Target) -> tuple[int, ...]:
+    """The numbers of the generations that are kept, in order."""
+    return tuple(sorted(int(name) for name in target.list(GENERATIONS) if _NUMBER.fullmatch(name)))
+
+
+def read_generation(target: Target, number: int) -> Receipt:
+    """The receipt of generation `number`.
+
+    Raises TargetError: `no-such-generation`, `damaged-receipt`, `newer-format`.
+    """
+    path = f"{generation_path(number)}/{RECEIPT_FILE}"
+    if target.stat(path) is None:
+        kept = ", ".join(map(str, generation_numbers(target))) or "none"
+        raise TargetError("no-such-generation", f"{target.name} has no generation {number}", hint=f"it has: {kept}")
+    receipt = parse_receipt(target.read(path), path)
+    if receipt.generation != number:
+        raise TargetError("damaged-receipt", f"{path} is of generation {receipt.generation}")
+    return receipt
+
+
+def history(target: Target) -> tuple[Receipt, ...]:
+    """The receipts of all generations that are kept, oldest first.  Raises TargetError."""
+    return tuple(read_generation(target, number) for number in generation_numbers(target))
+
+
+def read_generation_file(target: Target, receipt: Receipt, relative: str) -> bytes:
+    """The bytes of one file of a generation, which are checked against its receipt.
+
+    Raises TargetError `damaged-generation` when they are not what was written.
+    """
+    path = f"{generation_path(receipt.generation)}/{relative}"
+    if target.stat(path) is None:
+        raise _damaged(receipt, f"{path} is missing")
+    content = target.read(path)
+    if digest(content) != receipt.files.get(relative):
+        raise _damaged(receipt, f"{path} was changed")
+    return content
+
+
+def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord) -> PolicyArtifact:
+    """A compiled policy of a generation, checked: what need not be compiled again.  Raises TargetError."""
+    folder = f"{artifact_folder(policy.abi)}/"
+    names = (path.removeprefix(folder) for path in receipt.files if path.startswith(folder))
+    files = {name: read_generation_file(target, receipt, folder + name) for name in names}
+    if digest(files.get(POLICYDB_FILE, b"")) != policy.sha256:
+        raise _damaged(receipt, f"its policy for ABI {artifact_folder(policy.abi)} is not the one recorded")
+    return PolicyArtifact(
+        policy.abi,
+        policy.xen_version,
+        policy.policydb_version,
+        policy.backend,
+        policy.backend_version,
+        policy.types,
+        policy.attributes,
+        policy.allow_rules,
+        files,
+        policy.boot_files,
+        policy.inputs,
+    )
+
+
+def read_state(target: Target, receipt: Receipt, action: str) -> WantedState:
+    """All of a generation, as what a target is to have again.  Raises TargetError `damaged-generation`."""
+    return WantedState(
+        read_generation_file(target, receipt, PROJECT_FILE),
+        read_generation_file(target, receipt, LOCK_FILE),
+        receipt.packages,
+        receipt.functions,
+        tuple(read_artifact(target, receipt, policy) for policy in receipt.policies),
+        action,
+    )
+
+
+def read_marks(target: Target) -> Marks:
+    """Which generations are pinned and confirmed.  Raises TargetError `damaged-state`."""
+    if target.stat(MARKS) is None:
+        return Marks()
+    document = read_document(target.read(MARKS), MARKS, "damaged-state", _MARKS_FORMAT)
+    try:
+        confirmed = document["confirmed"]
+        pinned = frozenset(int(number) for number in document["pinned"])
+        return Marks(pinned, None if confirmed is None else int(confirmed))
+    except (KeyError, TypeError, ValueError):
+        raise TargetError("damaged-state", f"{MARKS} in {target.name} is damaged") from None
+
+
+def write_marks(target: Target, marks: Marks) -> None:
+    """Record which generations are pinned and confirmed.  Raises TargetError."""
+    document = {"format": _MARKS_FORMAT, "pinned": sorted(marks.pinned), "confirmed": marks.confirmed}
+    target.write(MARKS, render_document(document))
+
+
+def _damaged(receipt: Receipt, reason: str) -> TargetError:
+    return TargetError(
+        "damaged-generation",
+        f"generation {receipt.generation} is damaged: {reason}",
+        hint="`polpkg verify` lists what differs; `polpkg sync` makes a new generation from the lock file",
+    )

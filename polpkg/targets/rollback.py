@@ -1,0 +1,79 @@
+"""Going back: a new generation with the content of an old one.  History is never rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from polpkg.errors import TargetError
+from polpkg.targets.apply import apply_plan
+from polpkg.targets.boot.placing import place_policies
+from polpkg.targets.generations import current_generation, read_generation, read_state
+from polpkg.targets.layout import artifact_folder
+from polpkg.targets.plan import DEFAULT_KEEP, compute_plan
+from polpkg.targets.present import read_present
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polpkg.targets.probe import HypervisorFile
+    from polpkg.targets.receipt import Receipt
+    from polpkg.targets.target import Target
+    from polpkg.targets.wanted import PolicyArtifact, WantedState
+
+
+def rollback(
+    target: Target,
+    number: int | None = None,
+    hypervisors: Sequence[HypervisorFile] = (),
+    *,
+    keep: int = DEFAULT_KEEP,
+    created: str | None = None,
+) -> Receipt:
+    """Make `target` have again what generation `number` had; see `rollback_state` and `apply_plan`.
+
+    The lock is held by the caller, who has also called `recover`.
+    """
+    wanted = rollback_state(target, number, hypervisors)
+    plan = compute_plan(wanted, read_present(target, wanted), keep=keep)
+    return apply_plan(target, plan, wanted, created=created)
+
+
+def rollback_state(
+    target: Target, number: int | None = None, hypervisors: Sequence[HypervisorFile] = ()
+) -> WantedState:
+    """What generation `number` was, by default the one before the current one, as what is wanted.
+
+    `hypervisors`: those that the target has now.  Its policies go to the boot files that these need; when there are
+    none, to where they went before.  Raises TargetError: `no-such-generation`, `damaged-generation`, and
+    `generation-does-not-fit` when a hypervisor has an ABI that the generation has no policy for.
+    """
+    receipt = read_generation(target, _number_before(target) if number is None else number)
+    wanted = read_state(target, receipt, f"rollback {receipt.generation}")
+    usable = [each for each in hypervisors if each.is_usable]
+    if not usable:
+        return wanted
+    return replace(wanted, artifacts=_fit(receipt, wanted.artifacts, usable))
+
+
+def _number_before(target: Target) -> int:
+    current = current_generation(target)
+    if current is None or current.parent is None:
+        raise TargetError("no-such-generation", f"{target.name} has no generation to go back to")
+    return current.parent
+
+
+def _fit(
+    receipt: Receipt, artifacts: Sequence[PolicyArtifact], hypervisors: Sequence[HypervisorFile]
+) -> tuple[PolicyArtifact, ...]:
+    places = place_policies(hypervisors)
+    by_abi = {artifact.abi_fingerprint: artifact for artifact in artifacts}
+    for hypervisor in hypervisors:
+        if hypervisor.fingerprint not in by_abi:
+            raise TargetError(
+                "generation-does-not-fit",
+                f"generation {receipt.generation} has no policy for {hypervisor.path}"
+                f" (ABI {artifact_folder(hypervisor.fingerprint)})",
+                hint="install its packages again, which compiles them for this hypervisor",
+            )
+    return tuple(replace(by_abi[abi], boot_files=boot_files) for abi, boot_files in places.items())
