@@ -1,0 +1,177 @@
+'''The verbs of polpkg, and how a command line finds its verb.
+
+To add a verb, write its module and add one line to `VERBS`.  The verb `move-guest` lives in `polpkg/cli/move_guest.py`
+(a name that Python reserves gets a `_`: `import_.py`), which defines `command`:
+
+    def command(
+        console: Console,
+        target: TargetOptions,
+        guest: Annotated[str, typer.Argument(metavar="GUEST", help="The guest to move.")],
+    ) -> ExitCode | None:
+        """Move a guest to another owner.
+
+        For example:
+          polpkg move-guest web --root build/demo
+        """
+        from polpkg.ops.move_guest import move_guest
+
+        moved = move_guest(...)
+        console.answer({"guest": guest, "owner": moved.owner}, f"{guest} now belongs to {moved.owner}")
+
+Its parameters are the arguments and options; groups that verbs share are in `options`; `console` prints.  It returns
+its exit code, None for 0, and raises a `PolpkgError` for anything that is wrong.  A verb with verbs of its own
+(`index add`) also defines, or instead, `SUBVERBS = {"add": add, "list": list_indexes}`, functions of the same form.
+
+Only the module of the verb that was typed is imported, and typer only with it: `polpkg --help` needs neither.
+'''
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from polpkg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from polpkg.plugin.manager import Plugins
+
+
+class Verb(NamedTuple):
+    """A verb's place in the overview, and the line that describes it there."""
+
+    section: str
+    summary: str
+
+
+HOUSEKEEPING = "Housekeeping"
+
+VERBS: dict[str, Verb] = {
+    "plugins": Verb(HOUSEKEEPING, "List the plugins and what each of them adds."),
+}
+"""All verbs, in the order of the overview.  The summary is the first line of the function's docstring."""
+
+_HELP = frozenset({"--help", "-h", "help"})
+_MOVABLE = frozenset({"--json", "--quiet", "-q", "--verbose", "-v"})
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command that `words` spell; its exit code.  Raises `PolpkgError` for what a person can mend."""
+    leading = _leading_options(words)
+    verb, rest = words[len(leading) : len(leading) + 1], [*words[len(leading) + 1 :], *leading]
+    if not verb or verb[0] in _HELP:
+        return _help([word for word in rest if word not in _MOVABLE], verb)
+    if verb[0].startswith("-"):
+        return _version_or_refuse(verb[0], json="--json" in rest)
+    if verb[0] in VERBS:
+        return _run_verb(verb[0], rest)
+    return _run_plugin_command([verb[0], *rest])
+
+
+def _leading_options(words: Sequence[str]) -> list[str]:
+    """Flags that every verb has may stand before it."""
+    for count, word in enumerate(words):
+        if word not in _MOVABLE:
+            return list(words[:count])
+    return list(words)
+
+
+def _version_or_refuse(word: str, *, json: bool) -> int:
+    from polpkg import __version__
+    from polpkg.cli.console import Console
+
+    if word not in {"--version", "-V"}:
+        raise UsageError("usage", f"{word} is no verb; options come after the verb", hint="see `polpkg --help`")
+    Console("version", json=json).answer({"version": __version__}, f"polpkg {__version__}")
+    return 0
+
+
+def _run_verb(name: str, words: Sequence[str]) -> int:
+    module = import_verb(name)
+    subverbs: Mapping[str, Callable[..., Any]] = getattr(module, "SUBVERBS", {})
+    for length in (2, 1):
+        typed = " ".join(words[:length])
+        if typed in subverbs:
+            return _run_function(f"{name} {typed}", subverbs[typed], words[length:])
+    if hasattr(module, "command"):
+        return _run_function(name, module.command, words)
+    return _subverb_overview(name, subverbs, words)
+
+
+def import_verb(name: str) -> Any:
+    """The module of the verb `name`."""
+    from importlib import import_module
+    from keyword import iskeyword
+
+    stem = name.replace("-", "_")
+    return import_module(f"polpkg.cli.{stem}{'_' if iskeyword(stem) else ''}")
+
+
+def _run_function(name: str, function: Callable[..., Any], words: Sequence[str]) -> int:
+    from polpkg.cli.binding import run_function
+
+    return run_function(name, function, words)
+
+
+def _run_plugin_command(words: Sequence[str]) -> int:
+    plugins = _plugins()
+    commands = plugins.commands
+    for length in range(len(words), 0, -1):
+        component = commands.get(" ".join(words[:length]))
+        if component is not None:
+            return _run_function(component.name, plugins.load(component), words[length:])
+    known = [*VERBS, *commands]
+    raise UsageError("unknown-verb", f"there is no verb {words[0]}", hint=_nearest(words[0], known))
+
+
+def _plugins() -> Plugins:
+    """All plugins, after a warning on stderr for each that is left out."""
+    from polpkg.cli.console import Console
+    from polpkg.plugin.manager import load_plugins
+
+    plugins = load_plugins()
+    Console("plugins").warn(plugins.warnings())
+    return plugins
+
+
+def _nearest(typed: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(typed, known, n=1)
+    return f"did you mean `polpkg {near[0]}`?" if near else "`polpkg --help` lists all verbs"
+
+
+def _help(topic: Sequence[str], verb: Sequence[str]) -> int:
+    """`polpkg --help` and `polpkg help VERB`; without any word at all, the overview and exit code 2."""
+    from polpkg.cli.console import Console
+
+    if topic:
+        return run([*topic, "--help"])
+    Console("help").answer({}, overview(VERBS, _plugins()))
+    return 0 if verb else 2
+
+
+def overview(verbs: Mapping[str, Verb], plugins: Plugins) -> str:
+    """The text of `polpkg --help`: all verbs by section, then those of plugins."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for name, verb in verbs.items():
+        sections.setdefault(verb.section, []).append((name, verb.summary))
+    if plugins.commands:
+        sections["From plugins"] = [(c.name, c.summary) for c in plugins.commands.values()]
+    size = max(len(name) for rows in sections.values() for name, _ in rows)
+    lines = ["The package manager for Xen XSM/FLASK policy.", "", "Usage: polpkg VERB [OPTIONS] [ARGUMENTS]"]
+    for title, rows in sections.items():
+        lines += ["", f"{title}:", *(f"  {name.ljust(size)}  {summary}" for name, summary in rows)]
+    return "\n".join([*lines, "", "`polpkg VERB --help` tells all about a verb, `polpkg --version` the version."])
+
+
+def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], words: Sequence[str]) -> int:
+    from polpkg.cli.console import Console
+
+    typed = [word for word in words if word not in _MOVABLE]
+    if typed and typed[0] not in _HELP:
+        raise UsageError("unknown-verb", f"there is no verb {name} {typed[0]}", hint=f"see `polpkg {name} --help`")
+    size = max(map(len, subverbs))
+    rows = [f"  {sub.ljust(size)}  {(function.__doc__ or '').splitlines()[0]}" for sub, function in subverbs.items()]
+    Console(name).answer({}, "\n".join([f"Usage: polpkg {name} VERB [OPTIONS] [ARGUMENTS]", "", *rows]))
+    return 0 if typed else 2
