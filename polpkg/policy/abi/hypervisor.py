@@ -10,9 +10,10 @@ and the initial SIDs (xen/xsm/flask/ss/services.c) as
 
     const char *initial_sid_to_string[] = { "null", ... };
 
-The permission table is recognised by its shape: it starts with class 1, value 1.  The structure that points to it has
-the number of its entries next to the pointer, and the pointer tells the address that the hypervisor is linked to, from
-which all other pointers follow.  Nothing depends on names, so that tables that are not known are read as well.
+The permission table is recognised by its shape: it starts with the first two permissions of class 1.  The structure
+that points to it has the number of its entries next to the pointer, and the pointer tells the address that the
+hypervisor is linked to, from which all other pointers follow.  Nothing depends on names, so that tables that are not
+known are read as well.
 """
 
 from __future__ import annotations
@@ -88,10 +89,6 @@ class Hypervisor(NamedTuple):
     @property
     def abi(self) -> Abi:
         """Its ABI.  Raises TargetError `hypervisor-without-flask` when it has none."""
-        return self.require_flask()
-
-    def require_flask(self) -> Abi:
-        """As `abi`: for those who want to know whether a policy can take effect at all."""
         if self.table is None:
             raise TargetError(
                 "hypervisor-without-flask",
@@ -107,8 +104,7 @@ def read_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor:
     Raises TargetError: `hypervisor-without-flask`, or as `inspect_hypervisor` does.
     """
     found = inspect_hypervisor(source, name)
-    found.require_flask()
-    return found
+    return found._replace(table=found.abi)
 
 
 def resolve_xen(xen: str) -> Abi:
@@ -133,8 +129,9 @@ def inspect_hypervisor(source: Path | str | bytes, name: str = "") -> Hypervisor
     try:
         with path.open("rb") as file:
             data = file.read(MAX_SIZE)
-    except OSError as error:
-        raise TargetError("unreadable-hypervisor", f"{name or path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TargetError("unreadable-hypervisor", f"{name or path} cannot be read: {reason}") from None
     return _inspect(data, name or str(path))
 
 
@@ -173,7 +170,8 @@ class _Linked(NamedTuple):
 
     def name_at(self, address: int) -> str | None:
         """The identifier at `address`, if one is there."""
-        found = _NAME.match(self.memory, address - self.base) if address >= self.base else None
+        offset = address - self.base
+        found = _NAME.match(self.memory, offset) if 0 <= offset < len(self.memory) else None
         return found[0].decode("ascii") if found else None
 
     def names_at(self, offset: int, limit: int) -> tuple[str, ...]:
@@ -265,7 +263,7 @@ def _add_sids(
     linked: _Linked, classes: tuple[SecurityClass, ...], class_table: int, name: str
 ) -> tuple[Abi, SidSource]:
     """The list has no end mark, and names of something else may follow it: a known list that it begins with decides."""
-    arrays = [_leading_sids(names) for names in linked.arrays_of_names(class_table)]
+    arrays = [sids for names in linked.arrays_of_names(class_table) if (sids := _leading_sids(names))]
     same = {abi.initial_sids for abi in known_tables() if abi.classes == classes}
     for sids in same:
         if any(names[: len(sids)] == sids for names in arrays):
@@ -273,7 +271,7 @@ def _add_sids(
     confirmed = {abi.initial_sids for abi in known_tables()}.intersection(arrays)
     if len(confirmed) == 1:
         return Abi(classes, confirmed.pop()), SidSource.FILE
-    if len(arrays) == 1 and arrays[0]:
+    if len(arrays) == 1:
         return Abi(classes, arrays[0]), SidSource.UNCERTAIN
     if not arrays and len(same) == 1:
         return Abi(classes, same.pop()), SidSource.TABLE

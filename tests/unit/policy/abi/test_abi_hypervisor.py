@@ -177,7 +177,15 @@ def test_a_program_that_is_not_xen_is_refused():
         read_hypervisor(data)
 
 
-@pytest.mark.parametrize("path", ["missing.gz", "."])
+def test_pointers_to_nowhere_are_no_names():
+    data = build_hypervisor("4.17", container="image")
+    sids = data.index(struct.pack("<Q", ARM_BASE + data.index(b"\0null\0") + 1))
+    found = read_hypervisor(data[: sids + 8] + b"\xff" * 8 + data[sids + 16 :])
+    assert found.abi == load_abi("4.17")
+    assert found.sids is SidSource.TABLE
+
+
+@pytest.mark.parametrize("path", ["missing.gz", ".", "zero\0byte"])
 def test_files_that_cannot_be_read_are_an_error(tmp_path, path):
     with pytest.raises(TargetError) as caught:
         read_hypervisor(tmp_path / path)
