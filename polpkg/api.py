@@ -25,14 +25,21 @@ from polpkg.plugin.hookspecs import hookimpl
 from polpkg.plugin.values import CommandResult, Component, PackageSource, Role, RoleLabel, Veto, XlKey
 
 if TYPE_CHECKING:
+    from polpkg.packages.index.index import Index
     from polpkg.policy.ir.linked import LinkedPolicy
+    from polpkg.targets.boot.path import BootPath
+    from polpkg.targets.plan import Plan
+    from polpkg.targets.receipt import Receipt
+    from polpkg.targets.target import Target
 
 __all__ = [
     "ApplyError",
+    "BootPath",
     "CommandResult",
     "Component",
     "Diagnostic",
     "ExitCode",
+    "Index",
     "LinkedPolicy",
     "MacroUse",
     "NetworkError",
@@ -40,12 +47,15 @@ __all__ = [
     "Origin",
     "PackageSource",
     "PendingError",
+    "Plan",
     "PolicyError",
     "PolpkgError",
+    "Receipt",
     "ResolutionError",
     "Role",
     "RoleLabel",
     "Severity",
+    "Target",
     "TargetError",
     "TrustError",
     "UsageError",
@@ -54,7 +64,14 @@ __all__ = [
     "hookimpl",
 ]
 
-_LATE = {"LinkedPolicy": "polpkg.policy.ir.linked"}
+_LATE = {
+    "BootPath": "polpkg.targets.boot.path",
+    "Index": "polpkg.packages.index.index",
+    "LinkedPolicy": "polpkg.policy.ir.linked",
+    "Plan": "polpkg.targets.plan",
+    "Receipt": "polpkg.targets.receipt",
+    "Target": "polpkg.targets.target",
+}
 
 
 def __getattr__(name: str) -> Any:

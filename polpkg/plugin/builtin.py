@@ -27,3 +27,18 @@ def polpkg_register_backends() -> tuple[Component, ...]:
         ),
         Component("secilc", "SELinux's compiler of CIL", "polpkg.policy.backends.secilc:SecilcBackend"),
     )
+
+
+@hookimpl
+def polpkg_register_targets() -> tuple[Component, ...]:
+    """The directory tree behind `--root`."""
+    return (Component("tree", "a directory tree: chroot or build root", "polpkg.targets.tree:open_tree"),)
+
+
+@hookimpl
+def polpkg_register_boot_paths() -> tuple[Component, ...]:
+    """The boot paths that are told by where a hypervisor file lies."""
+    return (
+        Component("grub", "GRUB, which pairs files in /boot by name", "polpkg.targets.boot.path:GrubBootPath"),
+        Component("xen.efi", "the EFI program with its configuration", "polpkg.targets.boot.path:EfiBootPath"),
+    )

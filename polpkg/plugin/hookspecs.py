@@ -19,12 +19,14 @@ type) is reported with the name and version of its distribution.  That plugin is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
     from polpkg.plugin.values import Component, PackageSource, Role, Veto
+    from polpkg.targets.plan import Plan
+    from polpkg.targets.receipt import Receipt
 
 PROJECT = "polpkg"
 """The name that hooks and implementations are marked with, and the entry-point group of plugins."""
@@ -132,8 +134,8 @@ def polpkg_register_targets() -> tuple[Component, ...]:
 
     When: before a target is opened.
     Parameters: none.
-    Result: a tuple of `Component`; the name is the scheme of `--host SCHEME://...`, or `tree`, `image` and `local`
-        for those that come with polpkg.  The implementation opens a target: see `polpkg.targets`.
+    Result: a tuple of `Component`; the name is the scheme of `--host SCHEME://...`, or `tree` for the one behind
+        `--root`.  The implementation takes the address and returns a `polpkg.api.Target`.
     Order: none.
 
     Example::
@@ -150,9 +152,9 @@ def polpkg_register_boot_paths() -> tuple[Component, ...]:
 
     When: when a target is probed.
     Parameters: none.
-    Result: a tuple of `Component`.  The implementation recognises a boot path in a target and says which files belong
-        to it: see `polpkg.targets.boot`.
-    Order: none.  Two boot paths that claim one hypervisor file are an error that names both.
+    Result: a tuple of `Component`.  Calling the implementation without arguments gives a `polpkg.api.BootPath`, which
+        says whether it starts a hypervisor file, and where the policy for that file has to be.
+    Order: those that come with polpkg are asked first, so a plugin cannot take over a file that they know.
 
     Example::
 
@@ -168,8 +170,8 @@ def polpkg_register_index_kinds() -> tuple[Component, ...]:
 
     When: before an index is read.
     Parameters: none.
-    Result: a tuple of `Component`; the name is the scheme of the index URL.  The implementation opens an index: see
-        `polpkg.packages.index`.
+    Result: a tuple of `Component`; the name is the scheme of the index URL.  The implementation opens an index: it
+        takes the index's name and URL and returns a `polpkg.api.Index`.
     Order: none.
 
     Example::
@@ -203,12 +205,12 @@ def polpkg_register_commands() -> tuple[Component, ...]:
 
 
 @hookspec
-def plan_ready(plan: Any) -> Veto | None:
+def plan_ready(plan: Plan) -> Veto | None:
     """Look at a plan before a person is asked to confirm it, and refuse it if it must not be.
 
     When: after the plan of a change is made and before anything is shown or written; also with `--dry-run`.
-    Parameters: `plan`, the frozen install plan: packages and functions before and after, what the policy newly
-        allows, the files that change.
+    Parameters: `plan`, the frozen `polpkg.api.Plan`: packages, functions and policies that will be, what changes, and
+        every action in its order.
     Result: a `Veto`, which ends the command with exit code 6 and its reason, or None.
     Order: none.  Every plugin is asked, and all vetoes are shown.
 
@@ -216,23 +218,23 @@ def plan_ready(plan: Any) -> Veto | None:
 
         @hookimpl
         def plan_ready(plan):
-            if "legacy" in plan.packages:
+            if any(package.name == "legacy" for package in plan.packages):
                 return Veto("legacy is not allowed on these hosts", hint="remove legacy from policy.toml")
     """
 
 
 @hookspec
-def generation_committed(generation: Any) -> None:
+def generation_committed(receipt: Receipt) -> None:
     """Be told that a target has a new current generation.
 
     When: after the switch, when all files are in place; not with `--dry-run`, and not when nothing changed.
-    Parameters: `generation`, the frozen generation with its lock, plan and receipt.
+    Parameters: `receipt`, the frozen `polpkg.api.Receipt` of the generation: its number, packages, policies and files.
     Result: none.  Nothing can be changed or stopped any more; an exception is reported and the command still succeeds.
     Order: none.
 
     Example::
 
         @hookimpl
-        def generation_committed(generation):
-            syslog.syslog(f"polpkg: generation {generation.number}")
+        def generation_committed(receipt):
+            syslog.syslog(f"polpkg: generation {receipt.generation}")
     """

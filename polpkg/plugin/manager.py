@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from polpkg.plugin.entry_points import EntryPoint
+    from polpkg.targets.plan import Plan
+    from polpkg.targets.receipt import Receipt
 
 REGISTRATIONS: dict[str, type[Component | PackageSource | Role]] = {
     "packages": PackageSource,
@@ -144,15 +146,15 @@ class Plugins:
         """A warning for every plugin that was left out."""
         return tuple(_warning(broken) for broken in self.broken)
 
-    def plan_ready(self, plan: Any) -> tuple[tuple[Refusal, ...], tuple[Diagnostic, ...]]:
+    def plan_ready(self, plan: Plan) -> tuple[tuple[Refusal, ...], tuple[Diagnostic, ...]]:
         """Ask every plugin about a plan: the vetoes, and warnings about plugins that failed to answer."""
         answers, warnings = self._ask("plan_ready", plan=plan)
         refusals = tuple(Refusal(name, answer) for name, answer in answers if isinstance(answer, Veto))
         return refusals, warnings
 
-    def generation_committed(self, generation: Any) -> tuple[Diagnostic, ...]:
+    def generation_committed(self, receipt: Receipt) -> tuple[Diagnostic, ...]:
         """Tell every plugin about a new generation; warnings about those that failed."""
-        return self._ask("generation_committed", generation=generation)[1]
+        return self._ask("generation_committed", receipt=receipt)[1]
 
     def _ask(self, hook: str, **arguments: Any) -> tuple[list[tuple[str, Any]], tuple[Diagnostic, ...]]:
         answers: list[tuple[str, Any]] = []
@@ -278,14 +280,17 @@ def _check_names(kind: str, values: tuple[Any, ...]) -> None:
     for value in values:
         words = value.name.split(" ") if kind == "commands" else [value.name]
         if not all(_is_name(word) for word in words):
-            raise _PluginFault(f"{value.name!r} in {kind} is no name: lowercase letters and digits, joined by hyphens")
+            raise _PluginFault(
+                f"{value.name!r} in {kind} is no name: lowercase letters and digits, joined by `-` or `.`"
+            )
         if value.name in seen:
             raise _PluginFault(f"{value.name} is registered twice in {kind}")
         seen.add(value.name)
 
 
 def _is_name(word: str) -> bool:
-    return all(part.isascii() and part.isalnum() and part.lower() == part for part in word.split("-"))
+    parts = word.replace(".", "-").split("-")
+    return all(part.isascii() and part.isalnum() and part.lower() == part for part in parts)
 
 
 def _refuse_duplicates(candidate: Distribution, loaded: Sequence[Distribution]) -> None:

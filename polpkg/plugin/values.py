@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Component:
     """A named piece of code: a front end, backend, target, boot path, index kind, link check or command.
 
-    `name` is what people type: lowercase words joined by hyphens; for a front end the suffix of its fragments without
-    the dot; for a command the words after `polpkg`, `vmv admit`.  `summary` is one line without a full stop.
+    `name` is what people type: lowercase letters and digits, joined by `-` or `.`; for a front end the suffix of its
+    fragments without the dot; for a command the words after `polpkg`, `vmv admit`.  `summary` is one line without a
+    full stop.
     `implementation` is `module:attribute`; what it must be is said by the hook that registers it.
     """
 

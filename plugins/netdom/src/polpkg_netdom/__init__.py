@@ -1,0 +1,1 @@
+"""The network driver domain: a plugin of polpkg."""

@@ -1,0 +1,1 @@
+"""The storage driver domain: a plugin of polpkg."""

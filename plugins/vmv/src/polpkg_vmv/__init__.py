@@ -1,0 +1,1 @@
+"""The Virtual Machine Verifier and sCore: a plugin of polpkg."""
