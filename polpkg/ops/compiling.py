@@ -1,0 +1,42 @@
+"""From assembled packages to a compiled policy: modules, link, compile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polpkg.policy.link import LinkOptions, link
+from polpkg.policy.modules import build_modules
+
+if TYPE_CHECKING:
+    from polpkg.diagnostics import Diagnostic
+    from polpkg.ops.assembly import Assembly
+    from polpkg.policy.abi import Abi
+    from polpkg.policy.backends.backend import Backend
+    from polpkg.policy.ir.linked import LinkedPolicy
+
+DEFAULT_BACKEND = "builtin"
+DEFAULT_POLICYDB_VERSION = 30
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How a policy is built."""
+
+    backend: str = DEFAULT_BACKEND
+    policydb_version: int = DEFAULT_POLICYDB_VERSION
+    mls: bool = False
+
+
+def link_assembly(assembly: Assembly, abi: Abi, *, mls: bool = False) -> tuple[LinkedPolicy, tuple[Diagnostic, ...]]:
+    """Links the packages for `abi`; the policy and its warnings.  Raises PolicyError with every finding."""
+    modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
+    result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed))
+    return result.policy, result.warnings
+
+
+def compile_policy(policy: LinkedPolicy, backend: Backend, settings: BuildSettings) -> bytes:
+    """Compiles a linked policy; the policydb."""
+    from polpkg.policy.backends.backend import CompileOptions
+
+    return backend.compile(policy, CompileOptions(policydb_version=settings.policydb_version))

@@ -1,0 +1,76 @@
+"""From requirements to a lock, and from a lock to the packages it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from polpkg.errors import PendingError
+from polpkg.packages.lock import LOCK_FILE, Lockfile, lock_of, why_stale
+
+if TYPE_CHECKING:
+    from polpkg.ops.context import Context
+    from polpkg.packages.index.catalog import Catalog
+    from polpkg.packages.project import Project
+    from polpkg.packages.requirement import Requirement
+    from polpkg.packages.source import PackageFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A lock and the packages that it names, in requirement order, read and checked."""
+
+    lock: Lockfile
+    packages: tuple[PackageFiles, ...]
+
+
+def resolve_requirements(
+    context: Context,
+    project: Project,
+    requirements: tuple[Requirement, ...],
+    *,
+    previous: Lockfile | None = None,
+    move: frozenset[str] = frozenset(),
+    xen: str = "",
+) -> tuple[Lockfile, Catalog]:
+    """The lock that answers `requirements`, and the catalog that it was made from.
+
+    Versions of `previous` are kept where they fit, but for the packages `move`.  Raises ResolutionError.
+    """
+    from polpkg.packages.resolver.request import ResolutionRequest
+    from polpkg.packages.resolver.resolve import resolve
+
+    requirements = tuple(context.named(r) for r in requirements)
+    catalog = context.catalog(project, requirements)
+    prefer = {n: v for n, v in previous.versions.items() if n not in move} if previous else {}
+    request = ResolutionRequest(requirements, project.options, xen, prefer)
+    resolution = resolve(request, catalog)
+    return lock_of(resolution, catalog.sealed, extra=previous.extra if previous else None), catalog
+
+
+def use_lock(
+    context: Context, project: Project, lock: Lockfile | None, *, file: str = LOCK_FILE
+) -> tuple[Lockfile, Catalog]:
+    """`lock` as it is.  Raises PendingError when it does not answer what policy.toml asks for."""
+    if lock is None:
+        message = f"there is no {file}, and --locked forbids making one"
+        raise PendingError("stale-lock", message, hint="run `polpkg lock` first")
+    requirements = tuple(context.named(r) for r in project.requirements)
+    reasons = why_stale(lock, requirements, project.options)
+    if reasons:
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        raise PendingError("stale-lock", f"{file} is out of date: {reasons[0]}{more}", hint="run `polpkg lock`")
+    return lock, context.catalog(project, requirements)
+
+
+def load_packages(context: Context, lock: Lockfile, catalog: Catalog) -> Locked:
+    """The packages of `lock`, each after those that it requires."""
+    return Locked(lock, tuple(context.fetch(package, catalog) for package in lock.in_order()))
+
+
+def with_options(project: Project, options: tuple[tuple[str, str], ...]) -> Project:
+    """`project` with more options on, as (package, option)."""
+    merged = {name: set(on) for name, on in project.options.items()}
+    for package, option in options:
+        merged.setdefault(package, set()).add(option)
+    return replace(project, options={name: tuple(sorted(on)) for name, on in merged.items()})
