@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TrustError, UsageError
-from polpkg.packages.index.opening import BUNDLED
+from polpkg.packages.index.index import BUNDLED
 from polpkg.packages.names import did_you_mean
 
 if TYPE_CHECKING:

@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from polpkg.packages.index.release import Release
 
 
+BUNDLED = "bundled"
+"""The name of the index of packages that come with polpkg."""
+
+PATH = "path"
+"""The index name, in locks, of a package that a path requirement names."""
+
+
 class Index(Protocol):
     """Lists releases and hands out archives.
 

@@ -7,15 +7,9 @@ from pathlib import Path
 from polpkg.errors import TrustError, UsageError
 from polpkg.packages.index.archives import ArchiveIndex, archive_files
 from polpkg.packages.index.directories import DirectoryIndex, package_directories
-from polpkg.packages.index.index import Index
+from polpkg.packages.index.index import PATH, Index
 from polpkg.packages.index.static_tree import DirectoryTransport, StaticTreeIndex
 from polpkg.packages.requirement import ARCHIVE_SUFFIX
-
-BUNDLED = "bundled"
-"""The name of the index of packages that come with polpkg."""
-
-PATH = "path"
-"""The index name, in locks, of a package that a path requirement names."""
 
 
 def open_index(name: str, location: str, *, trust: str = "", override: bool = False) -> Index:

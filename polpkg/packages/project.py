@@ -1,0 +1,187 @@
+"""policy.toml: what a target is to have (DESIGN.md 4).
+
+[packages]                             what to install: name to specifier, or to a path
+vmv = ">=1,<2"
+[options]
+vmv = ["audit"]
+[instances.vmv.tenant-a.guests.web]    package, instance, parameter, item
+[target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls
+[indexes.site]                         url, trust
+[index-map]                            which index a name belongs to
+[expect.<ABI fingerprint>]             sha256 of the compiled policy
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from polpkg.packages.manifest import ParameterValue
+from polpkg.packages.names import NAME_RULE, is_name
+from polpkg.packages.requirement import Requirement, canonical_specifier, is_path_text
+from polpkg.packages.tables import Document, Table, read_toml
+from polpkg.packages.versions import is_specifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PROJECT_FILE = "policy.toml"
+"""The name of the file."""
+
+DEFAULT_BASE = ("dom0",)
+"""What every target has, unless policy.toml says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What policy.toml says about the target; empty, None or the default where it says nothing.
+
+    `xen` is a release and `hypervisor` a file.  `base` are the packages that are always there.
+    """
+
+    xen: str = ""
+    hypervisor: str = ""
+    backend: str = ""
+    boot: str = ""
+    base: tuple[str, ...] = DEFAULT_BASE
+    policydb_version: int | None = None
+    mls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSetting:
+    """One index: where it is, and whether it is trusted without a pinned root (`none`)."""
+
+    location: str
+    trust: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All of a policy.toml.
+
+    `instances`: package to instance to the parameters that are set.  `file` and `text` place what is found wrong later.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
+    instances: Mapping[str, Mapping[str, Mapping[str, ParameterValue]]] = field(
+        default_factory=dict[str, "Mapping[str, Mapping[str, ParameterValue]]"]
+    )
+    target: TargetFacts = field(default_factory=TargetFacts)
+    indexes: Mapping[str, IndexSetting] = field(default_factory=dict[str, IndexSetting])
+    index_map: Mapping[str, str] = field(default_factory=dict[str, str])
+    expect: Mapping[str, str] = field(default_factory=dict[str, str])
+    file: str = field(default=PROJECT_FILE, compare=False)
+    text: str = field(default="", compare=False, repr=False)
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """What the packages and the base ask for, sorted."""
+        asked = [_requirement(name, text) for name, text in self.packages.items()]
+        base = (Requirement(name) for name in self.target.base if name not in self.packages)
+        return tuple(sorted((*asked, *base)))
+
+
+def _requirement(name: str, text: str) -> Requirement:
+    return Requirement(name, "", text) if is_path_text(text) else Requirement(name, canonical_specifier(text))
+
+
+def read_project(text: str, file: str = PROJECT_FILE) -> Project:
+    """The project that `text` is.
+
+    Raises `PolicyError` with every problem found (`project-...`).
+    """
+    document = Document(text, file, "project")
+    root = read_toml(document)
+    options = root.table("options")
+    project = Project(
+        packages=_packages(root.table("packages")),
+        options={name: _names(options, name, options.texts(name), "an option") for name in options.values},
+        instances={name: _instances(table) for name, table in root.tables("instances")},
+        target=_target(root.table("target")),
+        indexes={name: _index(table) for name, table in root.tables("indexes")},
+        index_map=root.text_map("index-map"),
+        expect={fingerprint: _expected(table) for fingerprint, table in root.tables("expect")},
+        file=file,
+        text=text,
+    )
+    root.finish()
+    document.check()
+    return project
+
+
+def _packages(table: Table) -> dict[str, str]:
+    packages = {name: table.text(name) for name in table.values}
+    for name, text in packages.items():
+        if not is_path_text(text) and not is_specifier(text):
+            table.report(
+                name,
+                "bad-specifier",
+                f"`{text}` is not a version specifier",
+                hint='write versions as in ">=1.2,<2", a path as in "./vmv"; "*" means any',
+            )
+        _check_name(table, name, name, "a package")
+    return packages
+
+
+def _check_name(table: Table, key: str, name: str, what: str) -> None:
+    if not is_name(name):
+        table.report(key, "bad-name", f"`{name}` cannot be the name of {what}", hint=f"a name is {NAME_RULE}")
+
+
+def _names(table: Table, key: str, names: Iterable[str], what: str) -> tuple[str, ...]:
+    found = tuple(sorted(set(names)))
+    for name in found:
+        _check_name(table, key, name, what)
+    return found
+
+
+def _instances(package: Table) -> dict[str, dict[str, ParameterValue]]:
+    instances: dict[str, dict[str, ParameterValue]] = {}
+    for name in package.values:
+        _check_name(package, name, name, "an instance")
+        table = package.table(name)
+        instances[name] = {key: _parameter_value(table, key) for key in table.values}
+    return instances
+
+
+def _parameter_value(table: Table, key: str) -> ParameterValue:
+    """A value as it is written: the items of a table and of a list alike become a tuple of names."""
+    value = table.values[key]
+    if isinstance(value, dict):
+        items = dict(table.tables(key))
+        for item in items.values():
+            item.finish()
+        return tuple(sorted(items))
+    if isinstance(value, list):
+        return table.texts(key)
+    if isinstance(value, (bool, int)):
+        return value
+    return table.text(key)
+
+
+def _target(table: Table) -> TargetFacts:
+    facts = TargetFacts(
+        xen=table.text("xen"),
+        hypervisor=table.text("hypervisor"),
+        backend=table.text("backend"),
+        boot=table.text("boot"),
+        base=table.texts("base") if "base" in table else DEFAULT_BASE,
+        policydb_version=table.integer("policydb-version"),
+        mls=table.boolean("mls"),
+    )
+    table.finish()
+    return facts
+
+
+def _index(table: Table) -> IndexSetting:
+    setting = IndexSetting(table.text("url", required=True), table.choice("trust", ("none",)))
+    table.finish()
+    return setting
+
+
+def _expected(table: Table) -> str:
+    sha256 = table.text("sha256", required=True)
+    table.finish()
+    return sha256

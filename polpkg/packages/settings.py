@@ -1,0 +1,93 @@
+"""`--set KEY=VALUE`: the short form of instance parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polpkg.errors import UsageError
+from polpkg.packages.manifest import ParameterType
+from polpkg.packages.names import NAME_RULE, did_you_mean, is_identifier, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from polpkg.packages.manifest import Manifest, Parameter, ParameterValue
+
+
+def parse_settings(texts: Iterable[str], manifest: Manifest) -> dict[str, ParameterValue]:
+    """Parameter to value, for `KEY=VALUE` texts; the values fit the parameters of `manifest`.
+
+    Items are separated by commas: `guests=web,db`.  Raises `UsageError` (`bad-setting`) for anything else.
+    """
+    template = manifest.instance
+    parameters: Mapping[str, Parameter] = template.parameters if template else {}
+    values: dict[str, ParameterValue] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise UsageError("bad-setting", f"`{text}` is not KEY=VALUE")
+        if key not in parameters:
+            raise UsageError(
+                "unknown-parameter",
+                f"{manifest.name} has no parameter `{key}`",
+                hint=did_you_mean(key, parameters) or _offer(parameters),
+            )
+        if key in values:
+            raise UsageError("bad-setting", f"`{key}` is set twice")
+        values[key] = _value(parameters[key], value)
+    return values
+
+
+def _offer(parameters: Iterable[str]) -> str:
+    names = ", ".join(sorted(parameters))
+    return f"it has: {names}" if names else "it has none"
+
+
+def _value(parameter: Parameter, text: str) -> ParameterValue:
+    match parameter.type:
+        case ParameterType.STRING:
+            return text
+        case ParameterType.BOOLEAN if text in ("true", "false"):
+            return text == "true"
+        case ParameterType.INTEGER if text.removeprefix("-").isdecimal() and text.isascii():
+            return int(text)
+        case ParameterType.TABLE | ParameterType.LIST | ParameterType.TYPES:
+            return _items(parameter, text)
+        case _:
+            raise UsageError("bad-setting", f"`{parameter.name}` takes {what_fits(parameter)}, and not `{text}`")
+
+
+def _items(parameter: Parameter, text: str) -> tuple[str, ...]:
+    items = tuple(text.split(",")) if text else ()
+    for problem in wrong_items(parameter, items):
+        raise UsageError("bad-setting", problem, hint=f"`{parameter.name}` takes {what_fits(parameter)}")
+    return items
+
+
+def wrong_items(parameter: Parameter, items: Iterable[str]) -> list[str]:
+    """What is wrong with the items of a value of `parameter`, a sentence each."""
+    problems: list[str] = []
+    seen: set[str] = set()
+    fits = is_identifier if parameter.type is ParameterType.TYPES else is_name
+    for item in items:
+        if not fits(item):
+            problems.append(f"`{item}` cannot stand in `{parameter.name}`")
+        elif item in seen:
+            problems.append(f"`{parameter.name}` names `{item}` twice")
+        seen.add(item)
+    return problems
+
+
+def what_fits(parameter: Parameter) -> str:
+    """What a parameter takes, as hints put it."""
+    match parameter.type:
+        case ParameterType.STRING:
+            return "a string"
+        case ParameterType.BOOLEAN:
+            return "true or false"
+        case ParameterType.INTEGER:
+            return "a whole number"
+        case ParameterType.TYPES:
+            return "types, separated by commas"
+        case ParameterType.TABLE | ParameterType.LIST:
+            return f"names, separated by commas ({NAME_RULE})"

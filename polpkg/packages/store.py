@@ -1,0 +1,130 @@
+"""Where archives and derived data are kept between calls: by digest, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from polpkg.errors import PolpkgError, TrustError
+from polpkg.packages.source import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STORE_VERSION = "v1"
+"""The layout of the store; in its path, so that versions live side by side."""
+
+
+def cache_directory() -> Path:
+    """Where polpkg keeps what it could get again: `POLPKG_CACHE`, or `polpkg` in the cache directory of the user."""
+    from pathlib import Path
+
+    if own := os.environ.get("POLPKG_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "polpkg"
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that readers see all of it or nothing; `durable` also outlives a power cut.
+
+    Raises `PolpkgError` (`cannot-write`).
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+        if durable:
+            _sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise PolpkgError("cannot-write", f"{path} cannot be written: {error.strerror}") from error
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ArchiveStore:
+    """Archives by SHA-256, below `<cache>/store/v1/sha256/`."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = cache / "store" / STORE_VERSION / "sha256"
+
+    def path(self, sha256: str) -> Path:
+        """Where the archive with that digest is, or would be."""
+        return self._folder / sha256
+
+    def get(self, sha256: str) -> bytes | None:
+        """The archive with that digest; None when it is not in the store.
+
+        Raises `TrustError` (`store-corrupt`) when the file has another digest than its name says.
+        """
+        path = self.path(sha256)
+        try:
+            archive = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise PolpkgError("cannot-read", f"{path} cannot be read: {error.strerror}") from error
+        if sha256_of(archive) != sha256:
+            raise TrustError(
+                "store-corrupt",
+                f"the archive {path} in the store is damaged",
+                hint="remove the file; it will be fetched again",
+            )
+        return archive
+
+    def put(self, archive: bytes) -> str:
+        """Keep `archive`; its digest.  A damaged file of that digest is replaced."""
+        sha256 = sha256_of(archive)
+        if not self._has_intact(sha256):
+            write_atomically(self.path(sha256), archive)
+        return sha256
+
+    def _has_intact(self, sha256: str) -> bool:
+        try:
+            return self.get(sha256) is not None
+        except TrustError:
+            return False
+
+
+class DerivedStore:
+    """Data that were computed and can be computed again, by the digest of what they were computed from.
+
+    `kind` and `version` are in the path: a new version of the code that computes them never sees old data.  A damaged
+    entry counts as absent.
+    """
+
+    def __init__(self, cache: Path, kind: str, version: str) -> None:
+        self._folder = cache / "derived" / f"{kind}-{version}"
+
+    def path(self, key: str) -> Path:
+        """Where the entry for `key`, a digest in hexadecimal, is or would be."""
+        return self._folder / key[:2] / key
+
+    def get(self, key: str) -> bytes | None:
+        """The data kept for `key`; None when there are none, or they are damaged."""
+        from hashlib import sha256
+
+        try:
+            stored = self.path(key).read_bytes()
+        except OSError:
+            return None
+        digest, data = stored[:32], stored[32:]
+        return data if sha256(data).digest() == digest else None
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep `data` for `key`."""
+        from hashlib import sha256
+
+        write_atomically(self.path(key), sha256(data).digest() + data, durable=False)
