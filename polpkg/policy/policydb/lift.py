@@ -184,7 +184,7 @@ def _users(policy: model.PolicyDb, numbering: Numbering) -> tuple[UserSymbol, ..
     return tuple(
         UserSymbol(
             user.name,
-            numbering.move(decode_bits(user.roles), numbering.roles),
+            numbering.move(decode_bits(user.roles), numbering.roles) & ~1,
             _level(user.level) if policy.is_mls else None,
             _range(user.range, policy),
         )

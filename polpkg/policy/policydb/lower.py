@@ -92,8 +92,9 @@ def _types(policy: LinkedPolicy) -> model.SymbolTable[model.TypeDatum]:
 
 
 def _users(policy: LinkedPolicy) -> model.SymbolTable[model.UserDatum]:
+    every_role = ~1  # any user may have object_r
     entries = [
-        model.UserDatum(user.name, number, 0, encode(user.roles), _range(user.range), _level(user.level))
+        model.UserDatum(user.name, number, 0, encode(user.roles & every_role), _range(user.range), _level(user.level))
         for number, user in enumerate(policy.users, 1)
     ]
     return model.SymbolTable(len(entries), tuple(entries))

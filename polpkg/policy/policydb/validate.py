@@ -37,7 +37,6 @@ def _check_symbols(policy: model.PolicyDb) -> None:
     if policy.types.primary > layout.MAX_TYPES:
         _corrupt(f"{policy.types.primary} types, where {layout.MAX_TYPES} are possible")
     real_types = [entry for entry in policy.types.entries if entry.properties & layout.PROPERTY_PRIMARY]
-    levels = policy.sensitivities.entries
     for what, table, values in (
         ("common", policy.commons, [entry.value for entry in policy.commons.entries]),
         ("class", policy.classes, [entry.value for entry in policy.classes.entries]),
@@ -45,11 +44,36 @@ def _check_symbols(policy: model.PolicyDb) -> None:
         ("type", policy.types, [entry.value for entry in real_types]),
         ("user", policy.users, [entry.value for entry in policy.users.entries]),
         ("boolean", policy.booleans, [entry.value for entry in policy.booleans.entries]),
-        ("sensitivity", policy.sensitivities, [entry.level.sensitivity for entry in levels if not entry.is_alias]),
-        ("category", policy.categories, [entry.value for entry in policy.categories.entries if not entry.is_alias]),
     ):
         _check_numbering(what, table.primary, values, [entry.name for entry in table.entries])
-    _check_aliases(policy)
+    _check_level_symbols(policy)
+    for entry in policy.types.entries:
+        _within("alias", entry.value, policy.types.primary)
+        if entry.bounds:
+            _within("bounds of type", entry.bounds, policy.types.primary)
+
+
+def _check_level_symbols(policy: model.PolicyDb) -> None:
+    """Sensitivities and categories; libsepol counts their aliases among the numbers, which others have not."""
+    for what, table, values in (
+        ("sensitivity", policy.sensitivities, _sensitivity_values(policy)),
+        ("category", policy.categories, _category_values(policy)),
+    ):
+        if len(values) > table.primary:
+            _corrupt(f"{len(values)} {what} symbols, where {table.primary} are announced")
+        _check_numbering(what, len(values), values, [entry.name for entry in table.entries])
+    for sensitivity in policy.sensitivities.entries:
+        _check_level(policy, sensitivity.level)
+    for category in policy.categories.entries:
+        _within("alias", category.value, len(_category_values(policy)))
+
+
+def _sensitivity_values(policy: model.PolicyDb) -> list[int]:
+    return [entry.level.sensitivity for entry in policy.sensitivities.entries if not entry.is_alias]
+
+
+def _category_values(policy: model.PolicyDb) -> list[int]:
+    return [entry.value for entry in policy.categories.entries if not entry.is_alias]
 
 
 def _check_numbering(what: str, primary: int, values: list[int], names: list[str]) -> None:
@@ -58,17 +82,6 @@ def _check_numbering(what: str, primary: int, values: list[int], names: list[str
         _corrupt(f"the numbers of the {what} symbols are not 1 to {primary}")
     if len(set(names)) != len(names) or "" in names:
         _corrupt(f"a {what} symbol is empty or there twice")
-
-
-def _check_aliases(policy: model.PolicyDb) -> None:
-    for entry in policy.types.entries:
-        _within("alias", entry.value, policy.types.primary)
-        if entry.bounds:
-            _within("bounds of type", entry.bounds, policy.types.primary)
-    for sensitivity in policy.sensitivities.entries:
-        _check_level(policy, sensitivity.level)
-    for category in policy.categories.entries:
-        _within("alias", category.value, policy.categories.primary)
 
 
 def _within(what: str, value: int, primary: int) -> None:
@@ -223,5 +236,5 @@ def _check_range(policy: model.PolicyDb, span: model.RangeDatum) -> None:
 
 
 def _check_level(policy: model.PolicyDb, level: model.LevelDatum) -> None:
-    _within("sensitivity", level.sensitivity, policy.sensitivities.primary)
-    _check_set("a level", level.categories, policy.categories.primary)
+    _within("sensitivity", level.sensitivity, len(_sensitivity_values(policy)))
+    _check_set("a level", level.categories, len(_category_values(policy)))

@@ -1,0 +1,340 @@
+"""From the linked policy to `policy.conf`: kernel policy language for `checkpolicy -t Xen`, made to be read.
+
+Everything is written in the order of names, so the text depends on nothing but the policy.  The grammar is that of
+`checkpolicy/policy_parse.y`; a policy read from a file can be written too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from polpkg.diagnostics import Place
+from polpkg.errors import PolicyError
+from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
+from polpkg.policy.backends.naming import Naming, attributes_of, category_spans, in_order
+from polpkg.policy.ir.linked import (
+    LinkedAvRule,
+    LinkedConditional,
+    LinkedConstraint,
+    LinkedContext,
+    LinkedLevel,
+    LinkedNeverallow,
+    LinkedObjectContext,
+    LinkedPolicy,
+    LinkedRange,
+    LinkedTerm,
+    LinkedTypeRule,
+    TypeSymbol,
+    UserSymbol,
+    bits,
+)
+from polpkg.policy.ir.statements import (
+    BooleanOperator,
+    ConstraintConnective,
+    ConstraintOperator,
+    ObjectContextKind,
+)
+from polpkg.policy.policydb.layout import OBJECT_ROLE
+
+_BOOLEAN_OPERATORS = {
+    BooleanOperator.NOT: "!",
+    BooleanOperator.OR: "||",
+    BooleanOperator.AND: "&&",
+    BooleanOperator.XOR: "^",
+    BooleanOperator.EQ: "==",
+    BooleanOperator.NEQ: "!=",
+}
+_CONNECTIVES = {
+    ConstraintConnective.NOT: "not",
+    ConstraintConnective.AND: "and",
+    ConstraintConnective.OR: "or",
+}
+_COMPARISONS = {
+    ConstraintOperator.EQ: "==",
+    ConstraintOperator.NEQ: "!=",
+    ConstraintOperator.DOM: "dom",
+    ConstraintOperator.DOMBY: "domby",
+    ConstraintOperator.INCOMP: "incomp",
+}
+
+
+def emit_conf(policy: LinkedPolicy, *, neverallows: bool = True, origins: bool = False) -> str:
+    """`policy` as policy.conf.
+
+    `neverallows` includes the assertions; `origins` says above each rule, as a comment, where it comes from.  Raises
+    PolicyError `conf-inexpressible` for what the language has no words for: an MLS policy without a constraint on
+    levels, levels in a constraint of a policy without MLS.
+    """
+    return "".join(_Emitter(policy, origins=origins).lines(neverallows=neverallows))
+
+
+class _Emitter:
+    """The names of the policy, and how to write each part of it."""
+
+    def __init__(self, policy: LinkedPolicy, *, origins: bool) -> None:
+        self.policy = policy
+        self.names = Naming(policy)
+        self.origins = origins
+        self.every_type = sum(1 << number for number, symbol in enumerate(policy.types) if not symbol.is_attribute)
+        self._permission_texts: dict[tuple[int, int], str] = {}
+
+    def lines(self, *, neverallows: bool) -> Iterator[str]:
+        yield from self.classes()
+        if self.policy.mls:
+            yield from self.levels()
+        yield from _section("Attributes and types", (*self.capabilities(), *self.types()))
+        yield from _section("Booleans", (f"bool {b.name} {_truth(b.default)};" for b in self.policy.booleans))
+        yield from _section("Roles", self.roles())
+        yield from _section("Rules", self.rules())
+        yield from _section("Conditional rules", self.conditionals())
+        if neverallows:
+            yield from _section(
+                "Assertions", (line for rule in self.policy.neverallows for line in self.assertion(rule))
+            )
+        yield from _section("Users", map(self.user, self.policy.users))
+        plain = (item for item in self.policy.constraints if not self.is_level_constraint(item))
+        yield from _section("Constraints", (line for item in plain for line in self.constraint(item)))
+        yield from _section("Initial SIDs", self.initial_sids())
+        yield from _section("Devices", map(self.object_context, self.policy.object_contexts))
+
+    def classes(self) -> Iterator[str]:
+        abi = self.policy.abi
+        yield from _section("Classes", (f"class {name}" for name in self.names.classes))
+        yield from _section("Initial SIDs", (f"sid {name}" for name in abi.initial_sids))
+        yield from _section(
+            "Permissions",
+            (
+                f"class {name}\n{{\n\t" + "\n\t".join(permissions) + "\n}"
+                for name, permissions in abi.all_classes
+                if permissions
+            ),
+        )
+
+    def levels(self) -> Iterator[str]:
+        policy = self.policy
+        yield from _section(
+            "Sensitivities", (_declaration("sensitivity", s.name, s.aliases) for s in policy.sensitivities)
+        )
+        yield f"dominance {{ {' '.join(self.names.sensitivities)} }}\n"
+        yield from _section("Categories", (_declaration("category", c.name, c.aliases) for c in policy.categories))
+        levels = (LinkedLevel(number, symbol.categories) for number, symbol in enumerate(policy.sensitivities))
+        yield from _section("Levels", (f"level {self.level(level)};" for level in levels))
+        constraints = [item for item in policy.constraints if self.is_level_constraint(item)]
+        if not constraints:
+            raise PolicyError(
+                "conf-inexpressible",
+                "an MLS policy without a constraint on levels cannot be written as policy.conf",
+                hint="its grammar wants at least one mlsconstrain; use CIL",
+            )
+        yield from _section("Constraints on levels", (line for item in constraints for line in self.constraint(item)))
+
+    def is_level_constraint(self, constraint: LinkedConstraint) -> bool:
+        """Whether it belongs among those on levels: it is about levels, or was written so, in a policy with MLS."""
+        has_levels = any(isinstance(term, LinkedTerm) and term.left[0] in "lh" for term in constraint.expression)
+        if has_levels and not self.policy.mls:
+            raise PolicyError("conf-inexpressible", "a constraint compares levels in a policy without MLS")
+        return self.policy.mls and (has_levels or constraint.keyword.startswith("mls"))
+
+    def capabilities(self) -> Iterator[str]:
+        return (f"policycap {name};" for name in sorted(self.policy.capabilities))
+
+    def types(self) -> Iterator[str]:
+        symbols = self.policy.types
+        yield from (f"attribute {symbol.name};" for symbol in symbols if symbol.is_attribute)
+        for symbol, attributes in zip(symbols, attributes_of(self.policy), strict=True):
+            if not symbol.is_attribute:
+                yield from self.origin(symbol.place)
+                yield _type(symbol, attributes)
+        bounded = (symbol for symbol in symbols if symbol.bounds >= 0)
+        yield from (f"typebounds {self.names.types[symbol.bounds]} {symbol.name};" for symbol in bounded)
+        yield from (f"permissive {symbol.name};" for symbol in symbols if symbol.permissive)
+
+    def roles(self) -> Iterator[str]:
+        names = self.names
+        roles = [role for role in self.policy.roles if role.name != OBJECT_ROLE]
+        yield from (f"role {role.name};" for role in roles)
+        for role in roles:
+            if role.types:
+                yield f"role {role.name} types {_braced([names.types[bit] for bit in bits(role.types)])};"
+        for source, target in sorted(self.policy.role_allows):
+            yield f"allow {names.roles[source]} {names.roles[target]};"
+        for rule in self.policy.role_transitions:
+            yield from self.origin(rule.place)
+            about = f"{names.roles[rule.role]} {names.types[rule.type]}:{names.classes[rule.security_class]}"
+            yield f"role_transition {about} {names.roles[rule.result]};"
+
+    def rules(self) -> Iterator[str]:
+        for rule in in_order(self.policy.rules):
+            yield from self.origin(rule.place)
+            yield self.av_rule(rule)
+        for rule in in_order(self.policy.type_rules):
+            yield from self.origin(rule.place)
+            yield self.type_rule(rule)
+        for change in self.policy.range_transitions:
+            names = self.names
+            about = f"{names.types[change.source]} {names.types[change.target]}:{names.classes[change.security_class]}"
+            yield f"range_transition {about} {self.range(change.range)};"
+
+    def av_rule(self, rule: LinkedAvRule) -> str:
+        kind, source, target, security_class, value, _ = rule
+        types = self.names.types
+        to = "self" if source == target and not self.policy.types[source].is_attribute else types[target]
+        permissions = self.permissions(security_class, value)
+        return f"{kind.name.lower()} {types[source]} {to}:{self.names.classes[security_class]} {permissions};"
+
+    def permissions(self, security_class: int, value: int) -> str:
+        text = self._permission_texts.get((security_class, value))
+        if text is None:
+            text = _braced(self.names.permissions(security_class, value))
+            self._permission_texts[security_class, value] = text
+        return text
+
+    def type_rule(self, rule: LinkedTypeRule) -> str:
+        types = self.names.types
+        about = f"{types[rule.source]} {types[rule.target]}:{self.names.classes[rule.security_class]}"
+        return f"{rule.kind.name.lower()} {about} {types[rule.result]};"
+
+    def conditionals(self) -> Iterator[str]:
+        for conditional in self.policy.conditionals:
+            yield f"if ({self.condition(conditional)}) {{"
+            yield from self.branch(conditional.then)
+            if conditional.otherwise:
+                yield "} else {"
+                yield from self.branch(conditional.otherwise)
+            yield "}"
+
+    def branch(self, rules: Iterable[LinkedAvRule | LinkedTypeRule]) -> Iterator[str]:
+        for rule in in_order(rules):
+            yield from ("\t" + line for line in self.origin(rule.place))
+            yield "\t" + (self.av_rule(rule) if isinstance(rule, LinkedAvRule) else self.type_rule(rule))
+
+    def condition(self, conditional: LinkedConditional) -> str:
+        def write(term: int | BooleanOperator, operands: Sequence[str]) -> str:
+            if not isinstance(term, BooleanOperator):
+                return self.names.booleans[term]
+            return _operation(_BOOLEAN_OPERATORS[term], operands)
+
+        return fold(conditional.expression, boolean_arity, write)
+
+    def assertion(self, rule: LinkedNeverallow) -> Iterator[str]:
+        if rule.name:
+            yield f"# {rule.name}"
+        yield from self.origin(rule.place)
+        targets = self.type_set(rule.targets) if rule.targets else ""
+        if rule.on_self:
+            targets = f"{{ {targets} self }}" if targets else "self"
+        permissions = self.permissions(rule.security_class, rule.permissions)
+        about = f"{targets}:{self.names.classes[rule.security_class]}"
+        yield f"neverallow {self.type_set(rule.sources)} {about} {permissions};"
+
+    def type_set(self, value: int) -> str:
+        """A set of types, by an attribute that has just these, or by what is not in it when that is shorter."""
+        types = self.policy.types
+        if value == self.every_type:
+            return "*"
+        attribute = next((symbol.name for symbol in types if symbol.is_attribute and symbol.members == value), None)
+        if attribute:
+            return attribute
+        rest = self.every_type & ~value
+        sign, chosen = ("~", rest) if rest.bit_count() < value.bit_count() else ("", value)
+        return sign + _braced([self.names.types[bit] for bit in bits(chosen)])
+
+    def user(self, user: UserSymbol) -> str:
+        roles = [self.names.roles[bit] for bit in bits(user.roles & ~1)] or [OBJECT_ROLE]
+        text = f"user {user.name} roles {_braced(roles)}"
+        if self.policy.mls and user.level and user.range:
+            text += f" level {self.level(user.level)} range {self.range(user.range)}"
+        return text + ";"
+
+    def constraint(self, constraint: LinkedConstraint) -> Iterator[str]:
+        yield from self.origin(constraint.place)
+        keyword = constraint.keyword.removeprefix("mls")
+        prefix = "mls" if self.is_level_constraint(constraint) else ""
+        about = self.names.classes[constraint.security_class]
+        if constraint.permissions:
+            about += f" {self.permissions(constraint.security_class, constraint.permissions)}"
+        expression = fold(constraint.expression, constraint_arity, self.term)
+        yield f"{prefix}{keyword} {about} ({expression});"
+
+    def term(self, term: LinkedTerm | ConstraintConnective, operands: Sequence[str]) -> str:
+        if isinstance(term, ConstraintConnective):
+            return _operation(_CONNECTIVES[term], operands)
+        right = term.right or _braced(self.names.written(self.policy, term))
+        return f"{term.left} {_COMPARISONS[term.operator]} {right}"
+
+    def initial_sids(self) -> Iterator[str]:
+        for name, context in zip(self.policy.abi.initial_sids, self.policy.initial_sids, strict=True):
+            if context is not None:
+                yield f"sid {name} {self.context(context)}"
+
+    def object_context(self, item: LinkedObjectContext) -> str:
+        return _LABELS[item.kind](item) + " " + self.context(item.context)
+
+    def context(self, context: LinkedContext) -> str:
+        names = self.names
+        text = f"{names.users[context.user]}:{names.roles[context.role]}:{names.types[context.type]}"
+        return f"{text}:{self.range(context.range)}" if self.policy.mls and context.range else text
+
+    def range(self, span: LinkedRange) -> str:
+        low, high = self.level(span.low), self.level(span.high)
+        return low if span.low == span.high else f"{low} - {high}"
+
+    def level(self, level: LinkedLevel) -> str:
+        categories = category_spans(level.categories, self.names.categories)
+        text = ",".join(first if first == last else f"{first}.{last}" for first, last in categories)
+        sensitivity = self.names.sensitivities[level.sensitivity]
+        return f"{sensitivity}:{text}" if text else sensitivity
+
+    def origin(self, place: Place | None) -> Iterator[str]:
+        if self.origins and place is not None:
+            yield f"# {place.origin()}"
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Nothing when there are no lines."""
+    is_first = True
+    for line in lines:
+        if is_first:
+            yield f"\n# {title}\n\n"
+            is_first = False
+        yield line + "\n"
+
+
+def _braced(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{{ {' '.join(names)} }}"
+
+
+def _truth(value: bool) -> str:  # noqa: FBT001 - the value is all there is
+    return "true" if value else "false"
+
+
+def _declaration(keyword: str, name: str, aliases: Sequence[str]) -> str:
+    return f"{keyword} {name}" + (f" alias {_braced(sorted(aliases))}" if aliases else "") + ";"
+
+
+def _type(symbol: TypeSymbol, attributes: Sequence[str]) -> str:
+    text = _declaration("type", symbol.name, symbol.aliases)
+    return text.removesuffix(";") + "".join(f", {attribute}" for attribute in attributes) + ";"
+
+
+def _operation(operator: str, operands: Sequence[str]) -> str:
+    """An operator with its operands, in brackets where the grammar would otherwise take it apart."""
+    if len(operands) == 2:
+        return f"({operands[0]} {operator} {operands[1]})"
+    return f"{operator}{operands[0]}" if operator == "!" else f"{operator} ({operands[0]})"
+
+
+def _range_of(keyword: str) -> Callable[[LinkedObjectContext], str]:
+    def write(item: LinkedObjectContext) -> str:
+        return f"{keyword} {item.low:#x}" + (f"-{item.high:#x}" if item.high != item.low else "")
+
+    return write
+
+
+_LABELS: dict[ObjectContextKind, Callable[[LinkedObjectContext], str]] = {
+    ObjectContextKind.PIRQ: lambda item: f"pirqcon {item.low}",
+    ObjectContextKind.IOPORT: _range_of("ioportcon"),
+    ObjectContextKind.IOMEM: _range_of("iomemcon"),
+    ObjectContextKind.PCI_DEVICE: lambda item: f"pcidevicecon {item.low:#x}",
+    ObjectContextKind.DEVICE_TREE: lambda item: f'devicetreecon "{item.path}"',
+}

@@ -1,0 +1,239 @@
+"""Where two compiled policies differ, in words, and by which rule they may.
+
+Policies with equal canonical forms are the same.  Others are compared component by component, rules with attributes
+expanded to types.  A difference has the name of a rule from `RULES` when compilers may differ in it without granting
+anything else; one without a name is a real difference.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
+
+from polpkg.policy.backends.cil import statements
+from polpkg.policy.backends.naming import Naming
+from polpkg.policy.ir.linked import LinkedAvRule, LinkedPolicy, LinkedTerm, LinkedTypeRule, bits
+from polpkg.policy.ir.statements import BooleanOperator
+from polpkg.policy.policydb.canonical import canonical
+from polpkg.policy.policydb.lift import lift
+from polpkg.policy.policydb.model import PolicyDb
+
+RULES = {
+    "unused-attribute": "an attribute that no rule and no constraint uses may be left out",
+    "expanded-attribute": "rules on an attribute may be written out for its types instead",
+    "unused-role": "a role without types may be left out: no context can have it",
+    "constraint-names": "a constraint may name attributes or their types, as long as the types are the same",
+    "redundant-conditional": "a conditional rule may be left out when the same is allowed unconditionally",
+}
+"""The rules by which compilers may differ, and what each says."""
+
+
+class PolicyDifference(NamedTuple):
+    """One difference: in which component, in words, and by which rule it is allowed (empty: by none)."""
+
+    component: str
+    text: str
+    rule: str = ""
+
+
+_COMPONENTS = {
+    "class": "class",
+    "classorder": "class",
+    "type": "type",
+    "typealias": "type",
+    "typealiasactual": "type",
+    "typebounds": "type",
+    "typepermissive": "type",
+    "role": "role",
+    "roletype": "role",
+    "user": "user",
+    "userrole": "user",
+    "userlevel": "user",
+    "userrange": "user",
+    "boolean": "boolean",
+    "roleallow": "role rule",
+    "roletransition": "role rule",
+    "rangetransition": "range transition",
+    "constrain": "constraint",
+    "mlsconstrain": "constraint",
+    "validatetrans": "constraint",
+    "mlsvalidatetrans": "constraint",
+    "policycap": "capability",
+    "pirqcon": "device",
+    "ioportcon": "device",
+    "iomemcon": "device",
+    "pcidevicecon": "device",
+    "devicetreecon": "device",
+}
+"""What a statement belongs to; statements about levels are named by their own word."""
+
+_NOT_COMPARED = frozenset({"sid", "sidorder", "typeattribute", "typeattributeset", "expandtypeattribute"})
+
+Grants: TypeAlias = dict[tuple[Hashable, ...], dict[str, int]]
+"""For each condition, kind, class and permission (or result), and each source type: the target types."""
+
+
+def explain_differences(left: PolicyDb, right: PolicyDb) -> tuple[PolicyDifference, ...]:
+    """How `right` differs from `left`; empty when they are the same.
+
+    Raises PolicyError when one of them cannot be lifted.
+    """
+    headers = tuple(_header_differences(left, right))
+    left, right = canonical(left), canonical(right)
+    if left == right:
+        return headers
+    a, b = lift(left), lift(right)
+    found = [*headers, *_statement_differences(a, b), *_attribute_differences(a, b), *_grant_differences(a, b)]
+    if len(found) == len(headers):
+        found.append(PolicyDifference("constraint", "the same types are named otherwise", "constraint-names"))
+    return tuple(found)
+
+
+def are_equivalent(left: PolicyDb, right: PolicyDb) -> bool:
+    """Whether two policies differ only by the rules of `RULES`."""
+    return all(difference.rule for difference in explain_differences(left, right))
+
+
+def _header_differences(left: PolicyDb, right: PolicyDb) -> Iterator[PolicyDifference]:
+    for component, a, b in (
+        ("unknown permissions", left.handle_unknown, right.handle_unknown),
+        ("MLS", left.is_mls, right.is_mls),
+        ("version", left.version, right.version),
+    ):
+        if a != b:
+            yield PolicyDifference(component, f"{a} on the left, {b} on the right")
+
+
+def _set_differences(
+    component: str, left: Iterable[str], right: Iterable[str], rule: str = ""
+) -> Iterator[PolicyDifference]:
+    a, b = set(left), set(right)
+    yield from (PolicyDifference(component, f"only on the left: {text}", rule) for text in sorted(a - b))
+    yield from (PolicyDifference(component, f"only on the right: {text}", rule) for text in sorted(b - a))
+
+
+def _statement_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDifference]:
+    """Differences in everything but rules and attributes."""
+    left, right = _statements(a), _statements(b)
+    without_types = {f"(role {role.name})" for policy in (a, b) for role in policy.roles if not role.types}
+    for side, only in (("left", left - right), ("right", right - left)):
+        for component, statement in sorted(only):
+            rule = "unused-role" if statement in without_types else ""
+            yield PolicyDifference(component, f"only on the {side}: {statement}", rule)
+
+
+def _statements(policy: LinkedPolicy) -> set[tuple[str, str]]:
+    """Components and statements; initial SIDs by number, since a compiled policy does not have their names."""
+    numbers = {name: str(number) for number, name in enumerate(policy.abi.initial_sids, 1)}
+    found: set[tuple[str, str]] = set()
+    for statement in statements(_without_rules(policy)):
+        word, *rest = statement.strip("()").split(" ")
+        if word == "sidcontext":
+            found.add(("initial SID", f"sid {numbers[rest[0]]} {' '.join(rest[1:])}"))
+        elif word not in _NOT_COMPARED:
+            found.add((_COMPONENTS.get(word, word), statement))
+    return found
+
+
+def _without_rules(policy: LinkedPolicy) -> LinkedPolicy:
+    """The policy without rules, and with constraints on types rather than attributes."""
+    constraints = [
+        constraint._replace(
+            expression=tuple(
+                term._replace(written=()) if isinstance(term, LinkedTerm) else term for term in constraint.expression
+            )
+        )
+        for constraint in policy.constraints
+    ]
+    return replace(policy, rules=(), type_rules=(), conditionals=(), constraints=tuple(constraints))
+
+
+def _attribute_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDifference]:
+    members = [_members(policy) for policy in (a, b)]
+    used = [_used_attributes(policy) for policy in (a, b)]
+    for name in sorted(members[0].keys() ^ members[1].keys()):
+        is_left = name in members[0]
+        rule = "expanded-attribute" if name in used[0 if is_left else 1] else "unused-attribute"
+        yield PolicyDifference("attribute", f"only on the {'left' if is_left else 'right'}: {name}", rule)
+    for name in sorted(members[0].keys() & members[1].keys()):
+        if members[0][name] != members[1][name]:
+            yield from _set_differences(f"attribute {name}", members[0][name], members[1][name])
+
+
+def _members(policy: LinkedPolicy) -> dict[str, frozenset[str]]:
+    names = Naming(policy).types
+    return {
+        symbol.name: frozenset(names[bit] for bit in bits(symbol.members))
+        for symbol in policy.types
+        if symbol.is_attribute
+    }
+
+
+def _used_attributes(policy: LinkedPolicy) -> set[str]:
+    rules = [*policy.rules, *(rule for c in policy.conditionals for rule in (*c.then, *c.otherwise))]
+    used = {number for rule in rules for number in (rule.source, rule.target)}
+    for constraint in policy.constraints:
+        for term in constraint.expression:
+            used.update(term.written if isinstance(term, LinkedTerm) else ())
+    return {policy.types[number].name for number in used}
+
+
+def _grant_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDifference]:
+    number: dict[str, int] = {}
+    left, right = _grants(a, number), _grants(b, number)
+    names = list(number)
+    for key in sorted(left.keys() | right.keys(), key=str):
+        one, other = left.get(key, {}), right.get(key, {})
+        for source in sorted(one.keys() | other.keys()):
+            differing = one.get(source, 0) ^ other.get(source, 0)
+            if not differing:
+                continue
+            always = (*key[:-1], ())
+            both = left.get(always, {}).get(source, 0) & right.get(always, {}).get(source, 0)
+            rule = "redundant-conditional" if key[-1] and not differing & ~both else ""
+            yield _grant_difference(key, source, differing, one.get(source, 0), names, rule)
+
+
+def _grant_difference(
+    key: tuple[Hashable, ...], source: str, differing: int, on_left: int, names: list[str], rule: str
+) -> PolicyDifference:
+    target = names[(differing & -differing).bit_length() - 1]
+    side = "left" if differing & -differing & on_left else "right"
+    kind, security_class, what, condition = key
+    more = f" and {differing.bit_count() - 1} more targets" if differing.bit_count() > 1 else ""
+    where = " under a condition" if condition else ""
+    return PolicyDifference(
+        "rule", f"only on the {side}{where}: {kind} {source} {target}:{security_class} {what}{more}", rule
+    )
+
+
+def _grants(policy: LinkedPolicy, number: dict[str, int]) -> Grants:
+    """Every rule with attributes expanded; `number` gives types the same bit in both policies."""
+    names = Naming(policy)
+    mine = [number.setdefault(symbol.name, len(number)) if not symbol.is_attribute else -1 for symbol in policy.types]
+    targets = [sum(1 << mine[bit] for bit in bits(policy.expand(n))) for n in range(len(policy.types))]
+    sources = [[names.types[bit] for bit in bits(policy.expand(n))] for n in range(len(policy.types))]
+    found: Grants = defaultdict(lambda: defaultdict(int))
+
+    def add(rule: LinkedAvRule | LinkedTypeRule, condition: tuple[Hashable, ...]) -> None:
+        if isinstance(rule, LinkedAvRule):
+            whats = names.permissions(rule.security_class, rule.permissions)
+        else:
+            whats = [names.types[rule.result]]
+        for what in whats:
+            table = found[rule.kind.name.lower(), names.classes[rule.security_class], what, condition]
+            for source in sources[rule.source]:
+                table[source] |= targets[rule.target]
+
+    for rule in (*policy.rules, *policy.type_rules):
+        add(rule, ())
+    for conditional in policy.conditionals:
+        expression = tuple(
+            term.name if isinstance(term, BooleanOperator) else names.booleans[term] for term in conditional.expression
+        )
+        for branch, rules in ((True, conditional.then), (False, conditional.otherwise)):
+            for rule in rules:
+                add(rule, (expression, branch))
+    return found
