@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from polpkg.ops.resolution import Locked
-    from polpkg.packages.manifest import Manifest
+    from polpkg.packages.manifest import Manifest, ParameterValue
     from polpkg.packages.project import Project
     from polpkg.packages.source import PackageFiles
     from polpkg.policy.abi import Abi
@@ -160,7 +160,7 @@ def _on_line(manifest: Manifest, line: int, text: str) -> Source:
     return Source(MANIFEST, "\n" * (line - 1) + text + "\n", manifest.name, manifest.version)
 
 
-def _parameter_text(value: object) -> str:
+def _parameter_text(value: ParameterValue) -> str:
     if isinstance(value, bool):
         return "true" if value else ""
     return ", ".join(value) if isinstance(value, tuple) else str(value)

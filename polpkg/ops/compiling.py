@@ -39,4 +39,4 @@ def compile_policy(policy: LinkedPolicy, backend: Backend, settings: BuildSettin
     """Compiles a linked policy; the policydb."""
     from polpkg.policy.backends.backend import CompileOptions
 
-    return backend.compile(policy, CompileOptions(policydb_version=settings.policydb_version))
+    return backend.compile(policy, CompileOptions(version=settings.policydb_version))

@@ -136,9 +136,7 @@ class Context:
             raise UsageError("unknown-backend", f"there is no backend `{name}`", hint=hint)
         return self.plugins.load(known[name])()
 
-    def open_target(
-        self, root: Path | None, image: Path | None, host: str | None, *, create: bool = False
-    ) -> Target:
+    def open_target(self, root: Path | None, image: Path | None, host: str | None, *, create: bool = False) -> Target:
         """The target that the options name; a tree that is not there is made when `create` is true."""
         if image is not None:
             raise TargetError("unsupported-target", "images are not supported yet", hint="use --root on a mounted tree")

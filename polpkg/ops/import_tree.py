@@ -73,7 +73,7 @@ class ImportedPackage:
     def _manifest(self) -> str:
         sections: list[tuple[str, dict[str, object]]] = [
             ("package", {"name": self.name, "version": self.version, "summary": self.summary}),
-            ("requires", {name: f"=={self.version}" for name in self.requires}),
+            ("requires", dict.fromkeys(self.requires, f"=={self.version}")),
             ("xen", {"abi": "own"}),
             ("macros", dict(self.macros)),
             ("fragments", {"order": [path for path, _ in self.files]}),
@@ -107,8 +107,8 @@ def import_tree(
 def read_tree(tree: Path, flask: Path | None = None) -> Tree:
     """Finds the sections of a Xen policy tree.
 
-    `tree` is the `tools/flask/policy` folder, or the root of Xen's sources; `flask` is its `xen/xsm/flask/policy`, found
-    beside it when not given.  Raises UsageError that names what is missing.
+    `tree` is the `tools/flask/policy` folder, or the root of Xen's sources; `flask` is its `xen/xsm/flask/policy`,
+    found beside it when not given.  Raises UsageError that names what is missing.
     """
     root = tree / "tools/flask/policy" if (tree / "tools/flask/policy").is_dir() else tree
     flask = flask or root / "../../../xen/xsm/flask/policy"
@@ -202,10 +202,14 @@ def _split(tree: Tree, name: str, version: str) -> tuple[ImportedPackage, ...]:
         own = f"{name}-{module_name(module.name)}"
         files = (*module.interfaces, *module.rules, *module.constraints)
         before = tuple(p.name for p in packages)
-        packages.append(ImportedPackage(own, version, f"Module {module.name} of an imported policy tree", files, before, MACROS))
+        packages.append(
+            ImportedPackage(own, version, f"Module {module.name} of an imported policy tree", files, before, MACROS)
+        )
     before = tuple(p.name for p in packages)
     everything = (*tree.users, *tree.labels)
-    packages.append(ImportedPackage(name, version, "A policy tree, imported unchanged, in parts", everything, before, MACROS))
+    packages.append(
+        ImportedPackage(name, version, "A policy tree, imported unchanged, in parts", everything, before, MACROS)
+    )
     names = [p.name for p in packages]
     if len(set(names)) != len(names):
         double = next(n for n in names if names.count(n) > 1)

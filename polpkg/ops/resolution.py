@@ -58,8 +58,8 @@ def use_lock(
     requirements = tuple(context.named(r) for r in project.requirements)
     reasons = why_stale(lock, requirements, project.options)
     if reasons:
-        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        raise PendingError("stale-lock", f"{file} is out of date: {reasons[0]}{more}", hint="run `polpkg lock`")
+        said = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
+        raise PendingError("stale-lock", f"{file} is out of date: {said}", hint="run `polpkg lock`")
     return lock, context.catalog(project, requirements)
 
 

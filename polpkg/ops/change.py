@@ -1,0 +1,307 @@
+"""Changing what a target has: `install`, `remove`, `upgrade` and `sync` are one way with different beginnings.
+
+    edit policy.toml -> resolve or keep the lock -> find the hypervisors -> link and compile what is not there yet
+    -> plan -> ask -> apply
+
+Everything before `apply` leaves the target as it is.  The lock of the target is held from before the plan is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from polpkg.errors import TargetError, UsageError
+from polpkg.ops.artifacts import (
+    Slot,
+    check_expected,
+    find_slots,
+    inputs_digest,
+    make_artifact,
+    with_inputs,
+)
+from polpkg.ops.assembly import assemble
+from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
+from polpkg.ops.project_files import ProjectFiles, read_project_files
+from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
+from polpkg.packages.lock import render_lock, why_stale
+from polpkg.packages.project import read_project
+from polpkg.packages.project_edit import ProjectChange, edit_project
+from polpkg.targets.generations import current_generation, read_artifact
+from polpkg.targets.plan import Plan, compute_plan
+from polpkg.targets.present import read_present
+from polpkg.targets.receipt import PackageRecord
+from polpkg.targets.wanted import PolicyArtifact, WantedState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from polpkg.diagnostics import Diagnostic
+    from polpkg.ops.context import Context
+    from polpkg.ops.resolution import Locked
+    from polpkg.packages.index.catalog import Catalog
+    from polpkg.packages.lock import Lockfile
+    from polpkg.packages.manifest import ParameterValue
+    from polpkg.packages.project import Project
+    from polpkg.packages.requirement import Requirement
+    from polpkg.targets.receipt import Receipt
+    from polpkg.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """What is to change.
+
+    `action`: for the history ("install vmv").  `install`: packages to have.  `remove`: packages, or with `instance` one
+    instance of each.  `move`: packages whose locked version may change (None: all).  `locked`: the lock must not
+    change.  `instance` and `settings` (KEY to VALUE) are for the packages that are installed.  `target`: facts to
+    record in policy.toml; `xen` goes there too.
+    """
+
+    action: str
+    install: tuple[Requirement, ...] = ()
+    remove: tuple[str, ...] = ()
+    move: frozenset[str] | None = frozenset()
+    locked: bool = False
+    instance: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    options: tuple[tuple[str, str], ...] = ()
+    xen: str = ""
+    target: Mapping[str, str | int | bool] = field(default_factory=dict[str, "str | int | bool"])
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change that is ready to be applied: what is wanted, the way there, and what a person should know."""
+
+    wanted: WantedState
+    plan: Plan
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a change: the plan, and the receipt of the generation that is current now.
+
+    `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.
+    """
+
+    plan: Plan
+    receipt: Receipt | None
+    warnings: tuple[Diagnostic, ...]
+
+
+def change_target(
+    context: Context,
+    target: Target,
+    request: ChangeRequest,
+    *,
+    project_folder: Path | None = None,
+    dry_run: bool = False,
+    agree: Callable[[Plan], None] = lambda _: None,
+) -> Outcome:
+    """Makes `target` have what `request` asks for.
+
+    `agree` is called with the plan before anything changes, and raises when a person does not agree.  `project_folder`
+    is where policy.toml and policy.lock are when not in the target.  Raises every kind of PolpkgError; the target is
+    then as it was.
+    """
+    if dry_run:
+        prepared = prepare_change(context, target, request, project_folder)
+        return Outcome(prepared.plan, None, prepared.warnings)
+    from polpkg.targets.recovery import recover
+
+    with target.lock(context.say):
+        if (recovery := recover(target)) is not None:
+            context.say(f"a change that was interrupted was {recovery.outcome}")
+        prepared = prepare_change(context, target, request, project_folder)
+        receipt = commit(context, target, prepared, project_folder, agree)
+    return Outcome(prepared.plan, receipt, prepared.warnings)
+
+
+def commit(
+    context: Context, target: Target, prepared: Prepared, project_folder: Path | None, agree: Callable[[Plan], None]
+) -> Receipt | None:
+    """Asks plugins and the person, and applies; the receipt of the current generation.
+
+    Raises TargetError `vetoed` when a plugin refuses the plan.
+    """
+    plan = prepared.plan
+    if plan.is_empty:
+        return current_generation(target)
+    refusals, _ = context.plugins.plan_ready(plan)
+    if refusals:
+        reasons = "; ".join(f"{r.distribution}: {r.veto.reason}" for r in refusals)
+        raise TargetError("vetoed", f"a plugin refuses this change: {reasons}", hint=refusals[0].veto.hint)
+    agree(plan)
+    from polpkg.targets.apply import apply_plan
+
+    receipt = apply_plan(target, plan, prepared.wanted)
+    if project_folder is not None:
+        ProjectFiles(project_folder).write(prepared.wanted.project, prepared.wanted.lock)
+    context.plugins.generation_committed(receipt)
+    return receipt
+
+
+def prepare_change(
+    context: Context, target: Target, request: ChangeRequest, project_folder: Path | None = None
+) -> Prepared:
+    """Works out a change without touching the target."""
+    from polpkg.targets.probe import find_hypervisors
+
+    receipt = current_generation(target)
+    files = read_project_files(target, project_folder)
+    before = files.project
+    hypervisors = find_hypervisors(target, receipt)
+    slots = find_slots(target, hypervisors, request.xen, before.target.hypervisor or before.target.xen)
+    text = edit_project(before.text, _first_edit(context, before, request), before.file)
+    project = read_project(text, before.file)
+    lock, catalog = _lock(context, project, files.lock, request, slots[0].version)
+    if request.instance or request.settings:
+        text = _set_instances(context, text, project, request, lock, catalog)
+        project = read_project(text, before.file)
+    settings = BuildSettings(
+        project.target.backend or DEFAULT_BACKEND,
+        project.target.policydb_version or DEFAULT_POLICYDB_VERSION,
+        project.target.mls,
+    )
+    builder = _Builder(context, target, receipt, project, lock, catalog, settings, text.encode())
+    wanted, warnings = builder.build(slots, request.action)
+    check_expected(wanted.artifacts, project.expect)
+    return Prepared(wanted, compute_plan(wanted, read_present(target, wanted)), warnings)
+
+
+def _first_edit(context: Context, before: Project, request: ChangeRequest) -> ProjectChange:
+    """What changes in policy.toml before anything is resolved."""
+    removed_instances: tuple[tuple[str, str], ...] = ()
+    if request.remove and request.instance:
+        removed_instances = tuple((name, request.instance) for name in request.remove)
+        for name, instance in removed_instances:
+            if instance not in before.instances.get(name, {}):
+                raise UsageError("no-such-instance", f"`{name}` has no instance `{instance}`")
+    else:
+        _check_removable(before, request.remove)
+    install: dict[str, str] = {}
+    for requirement in request.install:
+        named = context.named(requirement)
+        path = str((context.working_directory / named.path).resolve()) if named.is_path else ""
+        install[named.name] = path or named.specifier
+    options: dict[str, tuple[str, ...]] = {}
+    for package, option in request.options:
+        options[package] = (*options.get(package, ()), option)
+    facts = dict(request.target)
+    if request.xen:
+        facts |= _hypervisor_fact(context, request.xen)
+    return ProjectChange(
+        install=install,
+        remove=() if removed_instances else request.remove,
+        options=options,
+        remove_instances=removed_instances,
+        target=facts,
+    )
+
+
+def _hypervisor_fact(context: Context, xen: str) -> dict[str, str]:
+    """A file is recorded by its full path, a release as it is; either replaces the other."""
+    file = context.working_directory / xen
+    if file.is_file():
+        return {"hypervisor": str(file.resolve()), "xen": ""}
+    return {"xen": xen, "hypervisor": ""}
+
+
+def _check_removable(before: Project, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in before.packages:
+            continue
+        if name in before.target.base:
+            hint = "a target without it says base = [] under [target] in policy.toml"
+            raise UsageError("base-package", f"`{name}` is part of every target", hint=hint)
+        hint = "`polpkg list` shows what was installed, `polpkg why` what needs a package"
+        raise UsageError("not-installed", f"`{name}` is not among the packages of policy.toml", hint=hint)
+
+
+def _lock(
+    context: Context, project: Project, previous: Lockfile | None, request: ChangeRequest, xen: str
+) -> tuple[Lockfile, Catalog]:
+    """The lock to use: as it is when it still answers, resolved otherwise."""
+    if request.locked:
+        return use_lock(context, project, previous)
+    requirements = tuple(context.named(r) for r in project.requirements)
+    movable = request.move is None or request.move or any(r.is_path for r in requirements)
+    if previous is not None and not movable and not why_stale(previous, requirements, project.options):
+        return previous, context.catalog(project, requirements)
+    move = frozenset(previous.versions) if request.move is None and previous else request.move or frozenset()
+    return resolve_requirements(context, project, requirements, previous=previous, move=move, xen=xen)
+
+
+def _set_instances(
+    context: Context, text: str, project: Project, request: ChangeRequest, lock: Lockfile, catalog: Catalog
+) -> str:
+    """policy.toml with the instance and the parameters that were asked for; the packages' manifests say what fits."""
+    from polpkg.packages.settings import parse_settings
+
+    if not request.install:
+        return text
+    if len(request.install) > 1 and request.settings:
+        raise UsageError("ambiguous-settings", "--set is for one package; install them one after another")
+    instances: dict[str, dict[str, dict[str, ParameterValue]]] = {}
+    for requirement in request.install:
+        name = context.named(requirement).name
+        locked = lock.get(name)
+        if locked is None:
+            continue
+        manifest = context.fetch(locked, catalog).manifest
+        values = parse_settings((f"{k}={v}" for k, v in request.settings.items()), manifest)
+        instances[name] = {request.instance or name: values}
+    return edit_project(text, ProjectChange(instances=instances), project.file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Makes the wanted state: reuses what the current generation has, and compiles the rest."""
+
+    context: Context
+    target: Target
+    receipt: Receipt | None
+    project: Project
+    lock: Lockfile
+    catalog: Catalog
+    settings: BuildSettings
+    text: bytes
+
+    def build(self, slots: tuple[Slot, ...], action: str) -> tuple[WantedState, tuple[Diagnostic, ...]]:
+        """The wanted state for all slots, and the warnings of what was linked."""
+        backend = self.context.backend(self.settings.backend)
+        lock_text = render_lock(self.lock).encode()
+        inputs = {slot: inputs_digest(self.text, lock_text, slot, backend, self.settings) for slot in slots}
+        reused = {slot: artifact for slot in slots if (artifact := self._reuse(slot, inputs[slot]))}
+        warnings: tuple[Diagnostic, ...] = ()
+        if self.receipt is not None and len(reused) == len(slots):
+            functions = self.receipt.functions
+        else:
+            assembly = assemble(self._load(), self.project)
+            functions = assembly.claims.summary()
+            for slot in slots:
+                if slot not in reused:
+                    artifact, found = make_artifact(assembly, slot.abi(self.target), slot, backend, self.settings)
+                    reused[slot] = with_inputs(artifact, inputs[slot])
+                    warnings = (*warnings, *found)
+        packages = tuple(PackageRecord(p.name, p.version, p.index, p.sha256) for p in self.lock.packages)
+        artifacts = tuple(reused[slot] for slot in slots)
+        return WantedState(self.text, lock_text, packages, functions, artifacts, action), warnings
+
+    def _load(self) -> Locked:
+        return load_packages(self.context, self.lock, self.catalog)
+
+    def _reuse(self, slot: Slot, inputs: str) -> PolicyArtifact | None:
+        """What the current generation has for a slot, when it was made from the same; a damaged one is made again."""
+        if self.receipt is None:
+            return None
+        for policy in self.receipt.policies:
+            if policy.inputs == inputs:
+                try:
+                    return replace(read_artifact(self.target, self.receipt, policy), boot_files=slot.boot_files)
+                except TargetError:
+                    return None
+        return None
