@@ -132,9 +132,18 @@ def test_an_observer_that_fails_is_a_warning(site):
 
 
 def test_an_entry_point_may_name_an_object(site):
-    code = HEAD + "class Plugin:\n    @hookimpl\n    def polpkg_register_roles(self):\n        return (Role('x', 'y'),)\n"
+    code = (
+        HEAD + "class Plugin:\n    @hookimpl\n    def polpkg_register_roles(self):\n        return (Role('x', 'y'),)\n"
+    )
     site.install("polpkg-acme", code + "plugin = Plugin()\n", entry="polpkg_acme_plugin:plugin")
     assert set(load(site).roles) == {"x"}
+
+
+def test_everything_that_polpkg_registers_can_be_loaded():
+    plugins = load_plugins([])
+    for components in (plugins.backends, plugins.targets, plugins.boot_paths):
+        for component in components.values():
+            assert callable(plugins.load(component))
 
 
 def test_a_component_is_loaded_by_its_reference():

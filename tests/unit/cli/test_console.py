@@ -1,0 +1,123 @@
+"""The printer: what goes where, when it asks, and when it colours."""
+
+import io
+import json
+
+import pytest
+
+from polpkg.cli.console import Console
+from polpkg.diagnostics import Diagnostic, Severity
+from polpkg.errors import PendingError, PolpkgError, TargetError
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def console(**settings):
+    return Console("install", out=io.StringIO(), err=io.StringIO(), **settings)
+
+
+def written(found):
+    return found._out.getvalue(), found._err.getvalue()
+
+
+def test_an_answer_is_text_or_a_document():
+    plain, document = console(), console(json=True)
+    for each in (plain, document):
+        each.answer({"generation": 3}, "generation 3")
+    assert written(plain) == ("generation 3\n", "")
+    assert json.loads(written(document)[0]) == {"schema": "polpkg.install/1", "generation": 3}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_talk_goes_to_stderr(as_json):
+    found = console(json=as_json, verbose=True)
+    found.say("resolving")
+    found.detail("from the store")
+    found.warn([Diagnostic("c", "careful", severity=Severity.WARNING)])
+    assert written(found) == ("", "resolving\nfrom the store\nwarning[c]: careful\n")
+
+
+def test_quiet_keeps_answers_warnings_and_errors():
+    found = console(quiet=True)
+    found.say("resolving")
+    found.detail("from the store")
+    found.answer({}, "answer")
+    found.warn([Diagnostic("c", "careful", severity=Severity.WARNING)])
+    found.fail(PolpkgError("d", "no"))
+    assert written(found) == ("answer\n", "warning[c]: careful\nerror[d]: no\n")
+
+
+def test_an_error_is_a_document_of_its_own():
+    found = console(json=True)
+    assert found.fail(TargetError("read-only", "cannot write", hint="remount it")) == 6
+    expected = {"code": "read-only", "message": "cannot write", "where": None, "hint": "remount it", "exit": 6}
+    assert json.loads(written(found)[0]) == {"schema": "polpkg.install/1", "error": expected}
+    assert written(found)[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "verb", "as_json"),
+    [
+        (["install", "vmv", "--json"], "install", True),
+        (["--json", "install"], "install", True),
+        (["install", "--", "--json"], "install", False),
+        ([], "polpkg", False),
+    ],
+)
+def test_a_console_for_words_that_were_not_understood(words, verb, as_json):
+    found = Console.for_words(words)
+    assert (found.verb, found.json) == (verb, as_json)
+
+
+def test_yes_answers_in_advance(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    console().confirm("Go on?", yes=True)
+
+
+def test_without_a_terminal_nothing_is_assumed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(PendingError) as caught:
+        console().confirm("Go on?", yes=False)
+    assert caught.value.exit_code == 10
+    assert "--yes" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "goes_on"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_a_person_decides(monkeypatch, typed, goes_on):
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    found = Console("install", out=io.StringIO(), err=Terminal())
+    if goes_on:
+        found.confirm("Go on?", yes=False)
+    else:
+        with pytest.raises(PendingError):
+            found.confirm("Go on?", yes=False)
+    assert written(found) == ("", "Go on? [y/N] ")
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "coloured"),
+    [
+        (Terminal, {"TERM": "xterm"}, True),
+        (Terminal, {"TERM": "dumb"}, False),
+        (Terminal, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Terminal, {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (io.StringIO, {"TERM": "xterm"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(monkeypatch, stream, environment, coloured):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    err = stream()
+    Console("install", err=err).fail(PolpkgError("c", "m"))
+    assert ("\x1b[" in err.getvalue()) is coloured
+
+
+def test_a_line_is_as_wide_as_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert console().width == 50
