@@ -44,9 +44,35 @@ class Verb(NamedTuple):
     summary: str
 
 
+TARGET = "What a target has"
+PACKAGES = "Packages"
+AUTHORING = "Writing packages"
+POLICY = "Questions to a policy"
 HOUSEKEEPING = "Housekeeping"
 
 VERBS: dict[str, Verb] = {
+    "install": Verb(TARGET, "Install packages, with what they require, onto a target."),
+    "remove": Verb(TARGET, "Remove packages, or one instance of them, and what nothing needs any more."),
+    "upgrade": Verb(TARGET, "Move packages to the newest versions that policy.toml allows."),
+    "sync": Verb(TARGET, "Make a target have what policy.toml and policy.lock say."),
+    "status": Verb(TARGET, "Show what a target has now."),
+    "list": Verb(TARGET, "List the packages of a target."),
+    "history": Verb(TARGET, "List the generations of a target."),
+    "rollback": Verb(TARGET, "Go back to an earlier generation."),
+    "verify": Verb(TARGET, "See whether a target still is what was installed."),
+    "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
+    "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),
+    "tree": Verb(PACKAGES, "Show which package requires which."),
+    "why": Verb(PACKAGES, "Show why a package is there."),
+    "info": Verb(PACKAGES, "Show all about a package."),
+    "init": Verb(AUTHORING, "Begin a package."),
+    "check": Verb(AUTHORING, "See whether a package parses, links and keeps its assertions."),
+    "build": Verb(AUTHORING, "Make the archive of a package."),
+    "link": Verb(AUTHORING, "Link packages into one policy, without a target."),
+    "import": Verb(AUTHORING, "Make packages of a policy tree, its sources unchanged."),
+    "explain": Verb(POLICY, "Show which rules allow something, and where they come from."),
+    "query": Verb(POLICY, "Ask a policy what is in it."),
+    "probe": Verb(POLICY, "Show what a hypervisor file or a target is."),
     "plugins": Verb(HOUSEKEEPING, "List the plugins and what each of them adds."),
 }
 """All verbs, in the order of the overview.  The summary is the first line of the function's docstring."""

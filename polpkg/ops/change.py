@@ -130,7 +130,8 @@ def commit(
     plan = prepared.plan
     if plan.is_empty:
         return current_generation(target)
-    refusals, _ = context.plugins.plan_ready(plan)
+    refusals, warnings = context.plugins.plan_ready(plan)
+    context.warn(warnings)
     if refusals:
         reasons = "; ".join(f"{r.distribution}: {r.veto.reason}" for r in refusals)
         raise TargetError("vetoed", f"a plugin refuses this change: {reasons}", hint=refusals[0].veto.hint)
@@ -140,7 +141,7 @@ def commit(
     receipt = apply_plan(target, plan, prepared.wanted)
     if project_folder is not None:
         ProjectFiles(project_folder).write(prepared.wanted.project, prepared.wanted.lock)
-    context.plugins.generation_committed(receipt)
+    context.warn(context.plugins.generation_committed(receipt))
     return receipt
 
 

@@ -19,6 +19,7 @@ from polpkg.packages.store import ArchiveStore, cache_directory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from polpkg.diagnostics import Diagnostic
     from polpkg.packages.index.index import Index
     from polpkg.packages.lock import LockedPackage
     from polpkg.packages.project import Project
@@ -37,12 +38,13 @@ class Context:
     """The surroundings of one command.
 
     `indexes`: those of the command line, by name.  `offline`: the network must not be used.  `say` tells a person what
-    is being done, `working_directory` is what paths in requirements are relative to.
+    is being done, `warn` what is odd, `working_directory` is what paths in requirements are relative to.
     """
 
     indexes: Mapping[str, str] = field(default_factory=dict[str, str])
     offline: bool = False
     say: Callable[[str], None] = lambda _: None
+    warn: Callable[[Iterable[Diagnostic]], None] = lambda _: None
     working_directory: Path = Path()
 
     @cached_property
@@ -50,7 +52,9 @@ class Context:
         """Everything that is registered."""
         from polpkg.plugin.manager import load_plugins
 
-        return load_plugins()
+        plugins = load_plugins()
+        self.warn(plugins.warnings())
+        return plugins
 
     @cached_property
     def bundled(self) -> Index:

@@ -1,0 +1,114 @@
+"""What the verbs that change a target have in common: carry the change out, and tell about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polpkg.cli.session import find_project, make_context, open_target
+from polpkg.errors import ExitCode
+from polpkg.ops.change import ChangeRequest, change_target
+from polpkg.targets.plan_text import plan_document, plan_lines
+from polpkg.targets.receipt import package_document
+
+if TYPE_CHECKING:
+    from polpkg.cli.console import Console
+    from polpkg.cli.options import BuildOptions, ChangeOptions, IndexOptions, TargetOptions
+    from polpkg.ops.change import Outcome
+    from polpkg.targets.plan import Plan
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+
+
+def target_facts(build: BuildOptions) -> dict[str, str | int | bool]:
+    """What the build options record in policy.toml."""
+    facts: dict[str, str | int | bool] = {}
+    if build.backend is not None:
+        facts["backend"] = build.backend
+    if build.policydb_version is not None:
+        facts["policydb-version"] = build.policydb_version
+    if build.mls:
+        facts["mls"] = True
+    return facts
+
+
+def run_change(
+    console: Console,
+    request: ChangeRequest,
+    target_options: TargetOptions,
+    indexes: IndexOptions,
+    change: ChangeOptions,
+    *,
+    create: bool = False,
+) -> ExitCode:
+    """Changes the target, or with `--dry-run` only says what would change."""
+    context = make_context(console, indexes)
+    target = open_target(context, target_options, create=create)
+
+    def agree(plan: Plan) -> None:
+        """A directory tree is not asked about: nothing runs on it while it is changed."""
+        for line in plan_lines(plan):
+            console.detail(line)
+
+    outcome = change_target(
+        context, target, request, project_folder=find_project(target_options), dry_run=change.dry_run, agree=agree
+    )
+    console.warn(outcome.warnings)
+    root = str(target_options.root) if target_options.root else ""
+    if change.dry_run:
+        document = {**change_document(outcome.plan, None, root), "plan": plan_document(outcome.plan)}
+        console.answer(document, "\n".join(plan_lines(outcome.plan)))
+        return ExitCode.OK if outcome.plan.is_empty else ExitCode.PENDING
+    console.answer(change_document(outcome.plan, outcome.receipt, root), change_text(outcome))
+    return ExitCode.OK
+
+
+def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str, Any]:
+    """The document of a change (CLI.md); with several hypervisors, `policy` is the first of `policies`."""
+    policies = [_policy(policy, root) for policy in plan.policies]
+    return {
+        "generation": receipt.generation if receipt else plan.generation,
+        "packages": [package_document(package) for package in plan.packages],
+        "functions": dict(plan.functions),
+        "policy": policies[0] if policies else None,
+        "policies": policies,
+        "changes": plan.changes.document,
+        "notes": list(plan.notes),
+    }
+
+
+def _policy(policy: PolicyRecord, root: str) -> dict[str, Any]:
+    path = policy.boot_files[0].path if policy.boot_files else ""
+    return {
+        "path": path,
+        "file": f"{root.rstrip('/')}{path}",
+        "paths": [boot.path for boot in policy.boot_files],
+        "sha256": policy.sha256,
+        "size": policy.size,
+        "policydb_version": policy.policydb_version,
+        "backend": policy.backend,
+        "abi": policy.abi,
+        "xen": policy.xen_version,
+        "types": policy.types,
+        "attributes": policy.attributes,
+        "allow_rules": policy.allow_rules,
+    }
+
+
+def change_text(outcome: Outcome) -> str:
+    """What a person reads after a change."""
+    plan = outcome.plan
+    if plan.is_empty:
+        number = outcome.receipt.generation if outcome.receipt else 0
+        return f"nothing to do: generation {number} has all that is wanted"
+    lines = [*plan.changes.lines]
+    lines += [
+        f"{boot.path}: policy for Xen {policy.xen_version}, {policy.allow_rules} allow rules, "
+        f"{policy.types} types, {policy.size:,} bytes, sha256 {policy.sha256[:12]}"
+        for policy in plan.policies
+        for boot in policy.boot_files
+    ]
+    moved = {name: owner for name, owner in plan.functions.items() if owner != "dom0"}
+    if moved:
+        lines.append("functions moved out of dom0: " + ", ".join(f"{n} to {o}" for n, o in sorted(moved.items())))
+    lines += [f"note: {note}" for note in plan.notes]
+    lines.append(f"generation {plan.generation} is current")
+    return "\n".join(lines)
