@@ -197,9 +197,11 @@ def _parameter(name: str, table: Table) -> Parameter:
     if not is_name(name):
         table.report("", "bad-name", f"`{name}` cannot be the name of a parameter", hint=f"a name is {NAME_RULE}")
     kinds = {kind.value: kind for kind in ParameterType}
-    kind = kinds[table.choice("type", kinds, "string")]
     if "type" not in table:
         table.report("", "missing-key", f"`{table.name_of('type')}` is missing")
+    kind = kinds.get(table.choice("type", kinds))
+    if kind is None:
+        return Parameter(name, ParameterType.STRING, "")
     each = table.text("each")
     _check_macro_name(table, "each", each)
     if each and not kind.is_several:

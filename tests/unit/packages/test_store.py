@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from polpkg.errors import PolpkgError, TrustError
+from polpkg.packages.source import sha256_of
+from polpkg.packages.store import ArchiveStore, DerivedStore, cache_directory, write_atomically
+
+
+def test_keeps_archives_by_digest(tmp_path):
+    store = ArchiveStore(tmp_path)
+    assert store.get(sha256_of(b"x")) is None
+    assert store.put(b"x") == sha256_of(b"x")
+    assert store.get(sha256_of(b"x")) == b"x"
+    assert store.path(sha256_of(b"x")) == tmp_path / "store" / "v1" / "sha256" / sha256_of(b"x")
+
+
+def test_a_damaged_archive_is_named_and_healed(tmp_path):
+    store = ArchiveStore(tmp_path)
+    digest = store.put(b"x")
+    store.path(digest).write_bytes(b"y")
+    with pytest.raises(TrustError) as caught:
+        store.get(digest)
+    assert caught.value.code == "store-corrupt"
+    assert str(store.path(digest)) in caught.value.message
+    store.put(b"x")
+    assert store.get(digest) == b"x"
+
+
+def test_derived_data(tmp_path):
+    store, newer = DerivedStore(tmp_path, "module", "1"), DerivedStore(tmp_path, "module", "2")
+    key = sha256_of(b"key")
+    assert store.get(key) is None
+    store.put(key, b"data")
+    assert (store.get(key), newer.get(key)) == (b"data", None)
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 40])
+def test_damaged_derived_data_are_absent(tmp_path, damage):
+    store = DerivedStore(tmp_path, "module", "1")
+    key = sha256_of(b"key")
+    store.put(key, b"data")
+    store.path(key).write_bytes(damage)
+    assert store.get(key) is None
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(PolpkgError) as caught:
+        write_atomically(path, b"new")
+    assert caught.value.code == "cannot-write"
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_the_cache_is(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/u")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("POLPKG_CACHE", raising=False)
+    assert cache_directory() == Path("/home/u/.cache/polpkg")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
+    assert cache_directory() == Path("/home/u/.cache/polpkg")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    assert cache_directory() == Path("/c/polpkg")
+    monkeypatch.setenv("POLPKG_CACHE", "/own")
+    assert cache_directory() == Path("/own")
