@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pluggy
@@ -21,7 +20,7 @@ from polpkg.plugin.entry_points import find_entry_points
 from polpkg.plugin.values import Component, PackageSource, Role, Veto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from polpkg.plugin.entry_points import EntryPoint
     from polpkg.targets.plan import Plan
@@ -58,24 +57,20 @@ class Refusal(NamedTuple):
     veto: Veto
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """A distribution whose plugins are in use: who it is, and what it registers by kind (see `REGISTRATIONS`)."""
+class Distribution(NamedTuple):
+    """A distribution whose plugins are in use: who it is, and what it registers by kind (see `REGISTRATIONS`).
+
+    `hooks` are the hook callers of its plugins alone.
+    """
 
     name: str
     version: str
-    builtin: bool = False
-    registered: dict[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
-    _managers: tuple[pluggy.PluginManager, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def hooks(self) -> tuple[Any, ...]:
-        """The hook callers of this distribution's plugins alone."""
-        return tuple(manager.hook for manager in self._managers)
+    builtin: bool
+    registered: Mapping[str, tuple[Any, ...]]
+    hooks: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plugins:
+class Plugins(NamedTuple):
     """All that is registered, built-in things included, and who was left out."""
 
     distributions: tuple[Distribution, ...]
@@ -228,7 +223,7 @@ def _distribution(name: str, version: str, plugins: Sequence[Any], *, builtin: b
         _check_names(kind, values)
         if values:
             registered[kind] = values
-    return Distribution(name, version, builtin, registered, managers)
+    return Distribution(name, version, builtin, registered, tuple(manager.hook for manager in managers))
 
 
 def _verified(plugin: Any, name: str) -> pluggy.PluginManager:
