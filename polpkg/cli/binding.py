@@ -7,6 +7,7 @@ with them when typer is done.  So exceptions of a verb never pass through typer,
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 import typer
@@ -34,7 +35,7 @@ def run_function(name: str, function: Callable[..., Any], words: Sequence[str]) 
     """
     parsed: dict[str, Any] = {}
     schema = name.replace(" ", "-")
-    hints = get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     command = _typer_command(function, _parameters(function, hints), parsed)
     try:
         shown = command.main(args=list(words), prog_name=f"polpkg {name}", standalone_mode=False)
@@ -56,6 +57,14 @@ def _finish(console: Console, result: Any) -> int:
         console.answer(result.document, result.text)
         return result.exit_code
     return int(result or 0)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the parameters; not of the result, which a verb may import for the type checker only."""
+    annotations = {name: kind for name, kind in inspect.get_annotations(function).items() if name != "return"}
+    return get_type_hints(
+        SimpleNamespace(__annotations__=annotations), getattr(function, "__globals__", {}), include_extras=True
+    )
 
 
 def _parameters(function: Callable[..., Any], hints: dict[str, Any]) -> list[inspect.Parameter]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import ChangeOptions, IndexOptions, Instance, TargetOptions
-
-if TYPE_CHECKING:
-    from polpkg.errors import ExitCode
+from polpkg.errors import ExitCode
 
 
 def command(

@@ -3,11 +3,11 @@
     check          rights, room, and that nothing changed since the plan was made: nothing is touched before
     prepare        the new generation beside its place, read back; the old content of each file that will change
     journal        from here on the next command can finish what this one began
-    finish         boot files, /etc/polpkg, `current`, each at one instant; then the journal goes
-    prune          generations that are too old
+    carry out      boot files, /etc/polpkg, `current`, each at one instant
+    tidy           the journal goes, and generations that are too old
 
-What fails on the way is taken back at once, by the journal.  The lock of the target is held by the caller, who has also
-called `recover`.
+What fails before all is carried out is taken back at once, by the journal.  The lock of the target is held by the
+caller, who has also called `recover`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from polpkg.targets.layout import (
 from polpkg.targets.plan import RemoveBootFile, WriteBootFile, WriteConfiguration, WriteGeneration, backup_file
 from polpkg.targets.plan_text import plan_document
 from polpkg.targets.receipt import Receipt, render_receipt
-from polpkg.targets.recovery import discard_generation, find_damage, finish, is_interrupted, sweep, undo
+from polpkg.targets.recovery import carry_out, close, discard_generation, find_damage, is_interrupted, sweep, undo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,16 +76,17 @@ def apply_plan(
     try:
         _prepare(target, plan, {**files, RECEIPT_FILE: render_receipt(receipt)}, journal)
         write_journal(target, journal)
-        finish(target, journal)
+        carry_out(target, journal)
     except (TargetError, KeyboardInterrupt) as error:
         _bring_back(target, journal, error)
-    _prune(target, plan)
+    _tidy(target, plan, journal)
     return receipt if plan.new_generation else read_generation(target, plan.generation)
 
 
-def _prune(target: Target, plan: Plan) -> None:
-    """Delete what is too old.  The change is made by now, so failing here fails nothing: the next change tries again."""
+def _tidy(target: Target, plan: Plan, journal: Journal) -> None:
+    """Delete the journal and what is too old.  The change is made: what fails here, the next change does first."""
     with suppress(TargetError):
+        close(target, journal)
         for number in plan.pruned:
             discard_generation(target, number)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from polpkg.policy.abi.hypervisor import Hypervisor
-    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
 
     Reader = Callable[[bytes, str], Hypervisor]
@@ -67,8 +67,7 @@ def find_hypervisors(
     by a name of its own.  `receipt` saves reading those it knows; `read` reads one, `inspect_hypervisor` by default.
     Raises TargetError `no-usable-hypervisor` when there are some and none can take a policy.
     """
-    known = {hypervisor.sha256: (hypervisor.version, policy.abi) for hypervisor, policy in _known(receipt)}
-    found = tuple(_probe(target, path, known, read) for path in _find_files(target))
+    found = probe_hypervisors(target, receipt, read)
     if found and not any(each.is_usable for each in found):
         reasons = "; ".join(each.reason for each in found)
         raise TargetError(
@@ -79,15 +78,21 @@ def find_hypervisors(
     return found
 
 
+def probe_hypervisors(
+    target: Target, receipt: Receipt | None = None, read: Reader | None = None
+) -> tuple[HypervisorFile, ...]:
+    """As `find_hypervisors`, without an error when none can take a policy."""
+    known: dict[str, tuple[str, str]] = {}
+    if receipt is not None:
+        known = {hypervisor.sha256: (hypervisor.version, policy.abi) for hypervisor, policy in receipt.hypervisors}
+    return tuple(_probe(target, path, known, read) for path in _find_files(target))
+
+
 def read_contents(target: Target, hypervisor: HypervisorFile, read: Reader | None = None) -> Hypervisor:
     """All that a usable hypervisor file tells, its ABI among it.  Raises TargetError."""
     if hypervisor.contents is not None:
         return hypervisor.contents
     return (read or _inspect)(target.read(hypervisor.path), hypervisor.path)
-
-
-def _known(receipt: Receipt | None) -> Iterator[tuple[HypervisorRecord, PolicyRecord]]:
-    return iter(receipt.hypervisors if receipt else ())
 
 
 def _probe(target: Target, path: str, known: dict[str, tuple[str, str]], read: Reader | None) -> HypervisorFile:

@@ -59,20 +59,25 @@ def recover(target: Target) -> Recovery | None:
 
 def _recover(target: Target, journal: Journal) -> Recovery:
     if journal.direction is Direction.FORWARD and _is_whole(target, journal):
-        finish(target, journal)
+        carry_out(target, journal)
+        close(target, journal)
         return Recovery("finished", journal.generation)
     undo(target, journal)
     return Recovery("undone", journal.previous)
 
 
-def finish(target: Target, journal: Journal) -> None:
-    """Carry out a change whose journal is written.  Raises TargetError."""
+def carry_out(target: Target, journal: Journal) -> None:
+    """Make the change whose journal is written.  Raises TargetError."""
     if journal.makes_generation and target.stat(unfinished_path(journal.generation)):
         target.rename(unfinished_path(journal.generation), generation_path(journal.generation))
     for change in journal.changes:
         source = f"{generation_path(journal.generation)}/{change.source}" if change.source else None
         _bring_about(target, change.path, change.after, source)
     _switch(target, journal.generation)
+
+
+def close(target: Target, journal: Journal) -> None:
+    """Forget how a change that is made is taken back.  Raises TargetError."""
     target.remove(JOURNAL)
     target.remove(undo_path(journal.generation))
 

@@ -22,7 +22,7 @@ from polpkg.targets.layout import (
     artifact_folder,
     generation_path,
 )
-from polpkg.targets.probe import find_hypervisors
+from polpkg.targets.probe import probe_hypervisors
 from polpkg.targets.recovery import is_interrupted
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _hypervisor_drift(target: Target, receipt: Receipt, read: Reader | None) -> 
     known = receipt.hypervisors
     if not known:
         return
-    present = {each.path: each for each in find_hypervisors(target, receipt, read)}
+    present = {each.path: each for each in probe_hypervisors(target, receipt, read)}
     for hypervisor, policy in known:
         found = present.pop(hypervisor.path, None)
         if found is None:

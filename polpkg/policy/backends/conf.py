@@ -36,6 +36,9 @@ from polpkg.policy.ir.statements import (
 )
 from polpkg.policy.policydb.layout import OBJECT_ROLE
 
+_LINE = 100
+_NAMES_A_LINE = 6
+
 _BOOLEAN_OPERATORS = {
     BooleanOperator.NOT: "!",
     BooleanOperator.OR: "||",
@@ -301,7 +304,16 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _braced(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{{ {' '.join(names)} }}"
+    if len(names) == 1:
+        return names[0]
+    text = " ".join(names)
+    return f"{{ {text} }}" if len(text) <= _LINE else f"{{\n\t{_wrapped(names, ' ')}\n}}"
+
+
+def _wrapped(names: Sequence[str], separator: str) -> str:
+    """Names a few on a line: checkpolicy takes no line of more than 8191 bytes."""
+    lines = (separator.join(names[n : n + _NAMES_A_LINE]) for n in range(0, len(names), _NAMES_A_LINE))
+    return f"{separator.rstrip()}\n\t".join(lines)
 
 
 def _truth(value: bool) -> str:  # noqa: FBT001 - the value is all there is
@@ -314,7 +326,7 @@ def _declaration(keyword: str, name: str, aliases: Sequence[str]) -> str:
 
 def _type(symbol: TypeSymbol, attributes: Sequence[str]) -> str:
     text = _declaration("type", symbol.name, symbol.aliases)
-    return text.removesuffix(";") + "".join(f", {attribute}" for attribute in attributes) + ";"
+    return text.removesuffix(";") + (f", {_wrapped(attributes, ', ')}" if attributes else "") + ";"
 
 
 def _operation(operator: str, operands: Sequence[str]) -> str:

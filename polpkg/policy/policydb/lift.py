@@ -33,7 +33,7 @@ from polpkg.policy.ir.linked import (
 )
 from polpkg.policy.ir.statements import AvKind, BooleanOperator, ObjectContextKind, TypeRuleKind
 from polpkg.policy.policydb import layout, model
-from polpkg.policy.policydb.avtab import AvTable, key
+from polpkg.policy.policydb.avtab import AvTable
 from polpkg.policy.policydb.ebitmap import decode, decode_bits
 from polpkg.policy.policydb.lift_classes import lift_abi, lift_constraints
 
@@ -238,7 +238,7 @@ def _rules(table: AvTable, abi: Abi, types: list[int]) -> tuple[tuple[LinkedAvRu
     results: dict[int, int] = {}
     for source, target, security_class, kind, data in table:
         kind &= ~layout.AV_ENABLED  # noqa: PLW2901 - the flag says nothing that the booleans do not say
-        about = key(moved[source], moved[target], security_class - 1, kind)
+        about = moved[source] << 48 | moved[target] << 32 | (security_class - 1) << 16 | kind
         if kind > layout.AV_DONTAUDIT:
             results[about] = moved[data]
         else:

@@ -144,9 +144,9 @@ def _context(context: LinkedContext) -> model.ContextDatum:
 def _table(rules: Iterable[Rule], flag: int) -> AvTable:
     """The table of `rules`, those about the same merged, with `flag` added to each kind."""
     data: dict[int, int] = {}
-    for rule in rules:
-        kind, source, target, security_class, value, place = rule
-        about = key(source + 1, target + 1, security_class + 1, kind | flag)
+    first = key(1, 1, 1, flag)
+    for kind, source, target, security_class, value, place in rules:
+        about = (source << 48 | target << 32 | security_class << 16 | kind) + first
         if kind == layout.AV_DONTAUDIT:
             data[about] = data.get(about, layout.MAX_WORD) & ~value
         elif kind < layout.AV_DONTAUDIT:

@@ -82,6 +82,13 @@ def test_help_shows_the_text_the_options_and_the_example(capsys):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_the_type_of_the_result_need_not_be_importable():
+    def calm(twice: bool = False) -> "NoSuchType":  # noqa: F821
+        pass
+
+    assert run_function("calm", calm, ["--twice"]) == 0
+
+
 def test_a_function_of_a_plugin_needs_no_typer(capsys):
     def admit(guest: str, twice: bool = False) -> CommandResult:
         return CommandResult({"guest": guest, "twice": twice}, f"{guest} may come in", exit_code=1)

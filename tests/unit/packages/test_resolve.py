@@ -53,7 +53,7 @@ def test_goes_back_to_an_older_version_when_it_must(attempt):
 
 def test_explains_a_conflict_of_requirements(failure):
     releases = [
-        release("vmv", "1.1", "score>=2 base<2"),
+        release("vmv", "1", "score>=2 base<2"),
         release("score", "1"),
         release("score", "2", "base>=2"),
         release("base", "1"),
@@ -62,8 +62,8 @@ def test_explains_a_conflict_of_requirements(failure):
     error = failure(releases, "vmv")
     assert error.code == "no-solution"
     assert error.derivation == (
-        "1. Because score 2 requires base>=2 and vmv 1.1 requires base<2, score 2 and vmv 1.1 cannot be chosen together.",
-        "2. By 1, and because vmv 1.1 requires score>=2, vmv 1.1 cannot be chosen.",
+        "1. Because score 2 requires base>=2 and vmv 1 requires base<2, score 2 and vmv 1 cannot be chosen together.",
+        "2. By 1, and because vmv 1 requires score>=2, vmv 1 cannot be chosen.",
         "3. By 2, and because you asked for vmv, no set of versions fits.",
     )
 

@@ -151,8 +151,8 @@ def evaluate_expression(call: Invocation, text: str) -> int | None:
 
 
 _TOKEN = re.compile(
-    r"0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[rR]([0-9]+):([0-9a-zA-Z]*)|([0-9]+)"
-    r"|(<<=|>>=|\*\*|<<|<=|>>|>=|==|!=|&&|\|\||[+\-*/%&|^]=|[()+\-*/%<>=&^|!~])"
+    r"0[xX]([0-9a-fA-F]*)|0[bB]([01]*)|0[rR]([0-9]+):([0-9a-zA-Z]*)|([0-9]+)"
+    r"|(<<=|>>=|\+\+|--|\*\*|<<|<=|>>|>=|==|!=|&&|\|\||[+\-*/%&|^]=|[()+\-*/%<>=&^|!~])"
 )
 
 
@@ -163,16 +163,16 @@ class _Parser:
         self._call = call
         self._text = text
         self._position = 0
-        self._token: str | int | Fault | None = None
+        self._next: str | int | Fault | None = None
         self._depth = 0
 
     def parse(self) -> int:
         self._advance()
         value = self._binary(0)
-        if isinstance(self._token, Fault):
-            raise _FaultError(self._token)
-        if self._token is not None:
-            raise _FaultError(Fault.OPERATOR if self._token in _ASSIGNMENTS else Fault.EXCESS)
+        if isinstance(self._next, Fault):
+            raise _FaultError(self._next)
+        if self._next is not None:
+            raise _FaultError(Fault.OPERATOR if self._next in _INVALID else Fault.EXCESS)
         return value
 
     def _advance(self) -> None:
@@ -181,21 +181,23 @@ class _Parser:
             at += 1
         self._position = at
         if at == len(text):
-            self._token = None
+            self._next = None
             return
         found = _TOKEN.match(text, at)
         if not found:
-            self._token = Fault.SYNTAX if text[at].isalpha() else Fault.INPUT
+            self._next = Fault.SYNTAX if text[at].isalpha() else Fault.INPUT
             return
         self._position = found.end()
-        self._token = found[6] if found[6] else self._number(found)
+        self._next = found[6] or self._number(found)
 
     def _number(self, found: re.Match[str]) -> int | Fault:
         hexadecimal, binary, radix, digits, plain = found.groups()[:5]
-        if hexadecimal or binary:
-            return wrap(int(hexadecimal or binary, 16 if hexadecimal else 2))
+        if hexadecimal is not None:
+            return _horner(hexadecimal.lower(), 16)
+        if binary is not None:
+            return _horner(binary, 2)
         if plain is None:
-            return self._radix_number(int(radix[:4]), digits.lower())
+            return self._radix_number(int(radix.lstrip("0")[:4] or 0), digits.lower())
         return self._plain_number(plain)
 
     def _plain_number(self, digits: str) -> int:
@@ -208,9 +210,9 @@ class _Parser:
         if not 1 <= radix <= 36:
             return Fault.SYNTAX
         if radix == 1:
-            stop = _unary_length(digits)
-            self._position -= len(digits) - stop
-            return wrap(digits[:stop].count("1"))
+            rest = digits.lstrip("0").lstrip("1")
+            self._position -= len(rest)
+            return wrap(digits[: len(digits) - len(rest)].count("1"))
         stop = next((n for n, digit in enumerate(digits) if _DIGITS.index(digit) >= radix), len(digits))
         self._position -= len(digits) - stop
         return _horner(digits[:stop], radix)
@@ -220,17 +222,14 @@ class _Parser:
             return self._power()
         value = self._binary(level + 1)
         operators = _LEVELS[level]
-        while isinstance(self._token, str) and self._token in operators:
-            operator = self._token
+        while isinstance(self._next, str) and self._next in operators:
+            operator = self._next
             self._advance()
             if operator in ("&&", "||"):
                 value = self._logical(operator, value, level)
             else:
-                value = self._apply(operator, value, self._operand(level + 1))
+                value = self._apply(operator, value, self._binary(level + 1))
         return value
-
-    def _operand(self, level: int) -> int:
-        return self._binary(level)
 
     def _logical(self, operator: str, left: int, level: int) -> int:
         try:
@@ -248,7 +247,7 @@ class _Parser:
 
     def _power(self) -> int:
         base = self._unary()
-        if self._token != "**":
+        if self._next != "**":
             return base
         self._enter()
         self._advance()
@@ -262,8 +261,8 @@ class _Parser:
 
     def _unary(self) -> int:
         signs: list[str] = []
-        while isinstance(self._token, str) and self._token in "+-~!" and self._token:
-            signs.append(self._token)
+        while isinstance(self._next, str) and self._next in _UNARY:
+            signs.append(self._next)
             self._advance()
         value = self._primary()
         for sign in reversed(signs):
@@ -271,21 +270,21 @@ class _Parser:
         return value
 
     def _primary(self) -> int:
-        token = self._token
-        if isinstance(token, Fault):
-            raise _FaultError(token)
-        if isinstance(token, int):
+        found = self._next
+        if isinstance(found, Fault):
+            raise _FaultError(found)
+        if isinstance(found, int):
             self._advance()
-            return token
-        if token != "(":
-            raise _FaultError(Fault.OPERATOR if token in _ASSIGNMENTS else Fault.SYNTAX)
+            return found
+        if found != "(":
+            raise _FaultError(Fault.OPERATOR if found in _INVALID else Fault.SYNTAX)
         self._enter()
         self._advance()
         value = self._binary(0)
         self._depth -= 1
-        if isinstance(self._token, Fault):
-            raise _FaultError(self._token)
-        if self._token != ")":
+        if isinstance(self._next, Fault):
+            raise _FaultError(self._next)
+        if self._next != ")":
             raise _FaultError(Fault.UNCLOSED)
         self._advance()
         return value
@@ -294,10 +293,6 @@ class _Parser:
         self._depth += 1
         if self._depth > self._call.limits.eval_nesting:
             self._call.processor.fail_limit("eval_nesting", self._call.level, self._call.offset)
-
-
-def _unary_length(digits: str) -> int:
-    return next((n for n, digit in enumerate(digits) if digit not in "01"), len(digits))
 
 
 def _horner(digits: str, radix: int) -> int:
@@ -319,7 +314,7 @@ def _modulo(left: int, right: int) -> int:
     return wrap(abs(left) % abs(right) * (-1 if left < 0 else 1))
 
 
-_ASSIGNMENTS = frozenset({"+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="})
+_INVALID = frozenset({"++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="})
 _LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split()) for names in ("||", "&&", "|", "^", "&", "== = !=", "< <= > >=", "<< >>", "+ -", "* / %")
 )

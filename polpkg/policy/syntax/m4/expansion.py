@@ -57,7 +57,7 @@ class Expansion:
     _places: Places = field(repr=False)
 
     def place_at(self, offset: int) -> Place:
-        """Where the character at `offset` of the text comes from; the end of the last source for the end of the text."""
+        """Where the character at `offset` comes from; for the end of the text, the end of the last source."""
         if offset >= len(self.text):
             return self._places.place(*self._end)
         mark = find_mark(self._marks, offset)

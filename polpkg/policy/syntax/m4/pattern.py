@@ -11,6 +11,7 @@ position, then the first way (greedy, left alternative first) that reaches this 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -84,18 +85,22 @@ class Pattern:
         return Match(((start, end), *(span if span[1] >= 0 else (-1, -1) for span in groups)))
 
     def _ways(self, text: str, start: int, *, once: bool, end: int = -1) -> list[tuple[int, dict[int, int]]]:
-        """Every end that can be reached from `start`, in order of preference; with `end`, only until that one."""
+        """Every end that can be reached from `start`, in order of preference; with `end`, only until that one.
+
+        `once`: no state counts twice.  `rounds` has a bit for each repetition whose present round began here: a round
+        that got no further is the last one.
+        """
         found: list[tuple[int, dict[int, int]]] = []
-        seen: set[tuple[int, int]] = set()
-        waiting: list[tuple[int, int, dict[int, int]]] = [(self._start, start, {})]
+        seen: set[tuple[int, int, int]] = set()
+        waiting: list[tuple[int, int, int, dict[int, int]]] = [(self._start, start, 0, {})]
         while waiting:
-            at, position, saved = waiting.pop()
+            at, position, rounds, saved = waiting.pop()
             while at >= 0:
                 self._step()
                 if once:
-                    if (at, position) in seen:
+                    if (at, position, rounds) in seen:
                         break
-                    seen.add((at, position))
+                    seen.add((at, position, rounds))
                 node = self._nodes[at]
                 if node.kind == "match":
                     found.append((position, saved))
@@ -103,13 +108,19 @@ class Pattern:
                         return found
                     break
                 if node.kind == "split":
-                    waiting.append((node.other, position, saved))
+                    waiting.append((node.other, position, rounds, saved))
                     at = node.then
                 elif node.kind == "save":
                     saved = {**saved, node.number: position}
                     at = node.then
+                elif node.kind == "round":
+                    rounds |= node.number
+                    at = node.then
+                elif node.kind == "progress":
+                    at = node.other if rounds & node.number else node.then
                 else:
-                    position = _advance(node, text, position, saved)
+                    before, position = position, _advance(node, text, position, saved)
+                    rounds = rounds if position == before else 0
                     at = node.then if position >= 0 else -1
         return found
 
@@ -125,9 +136,11 @@ def _advance(node: _Node, text: str, position: int, saved: dict[int, int]) -> in
             return -1
         group = text[begin:end]
         return position + len(group) if text.startswith(group, position) else -1
-    if node.kind == "progress":
-        return position if saved.get(node.number) != position else -1
     return position if _ASSERTIONS[node.kind](text, position) else -1
+
+
+def _not_newline(char: str) -> bool:
+    return char != "\n"
 
 
 def _word_at(text: str, position: int) -> bool:
@@ -196,7 +209,7 @@ class _Compiler:
                 self._at += 2
                 branches.append(self._sequence(sequence))
                 sequence = []
-            elif char in "*+?" and sequence and self._repeatable(sequence):
+            elif char in "*+?" and sequence and self._repeatable(sequence[-1]):
                 self._at += 1
                 sequence[-1] = self._repeat(sequence[-1], char)
             else:
@@ -207,9 +220,9 @@ class _Compiler:
         self._connect(part.open, self._add("match"))
         return self._nodes, part.start
 
-    def _repeatable(self, sequence: list[_Part]) -> bool:
-        """Whether a star may follow; after `^` at the start of a branch it stands for itself."""
-        return not (len(sequence) == 1 and self._nodes[sequence[0].start].kind == "^")
+    def _repeatable(self, part: _Part) -> bool:
+        """Whether a star may follow; after an assertion it stands for itself."""
+        return self._nodes[part.start].kind not in _ASSERTIONS
 
     def _add(self, kind: str, **values: object) -> int:
         node = _Node(kind)
@@ -229,7 +242,7 @@ class _Compiler:
     def _sequence(self, parts: list[_Part]) -> _Part:
         if not parts:
             return self._single("save", number=-1)
-        for before, after in zip(parts, parts[1:], strict=False):
+        for before, after in pairwise(parts):
             self._connect(before.open, after.start)
         return _Part(parts[0].start, parts[-1].open)
 
@@ -252,29 +265,19 @@ class _Compiler:
             split = self._add("split", then=part.start, other=done)
             return _Part(split, [*part.open, done])
         self._marks += 1
-        mark = -1 - self._marks
+        mark = 1 << self._marks
         done = self._add("save", number=-1)
-        begin = self._add("save", then=part.start, number=mark)
+        begin = self._add("round", then=part.start, number=mark)
         split = self._add("split", then=begin, other=done)
-        check = self._add("progress", then=split, number=mark)
-        self._connect(part.open, check)
-        if operator == "*":
-            return _Part(split, [done])
-        return self._at_least_once(part, begin, check, split, done)
-
-    def _at_least_once(self, part: _Part, begin: int, check: int, split: int, done: int) -> _Part:
-        """The first round of `+` may be empty; a further one must get on."""
-        either = self._add("split", then=check, other=done)
-        self._connect(part.open, either)
-        self._nodes[check].then = split
-        return _Part(begin, [done])
+        self._connect(part.open, self._add("progress", then=split, other=done, number=mark))
+        return _Part(begin if operator == "+" else split, [done])
 
     def _atom(self) -> _Part:
         text, at = self._text, self._at
         char = text[at]
         self._at = at + 1
         if char == ".":
-            return self._single("char", test=lambda found: found != "\n")
+            return self._single("char", test=_not_newline)
         if char == "[":
             return self._single("char", test=self._bracket())
         if char == "^" and self._anchors_here(at):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _OUTSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#]")
 _INSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#,()]")
+_DELIMITERS = frozenset("`#,()")
 _NAME_REST = re.compile(r"[A-Za-z_0-9]*")
 _QUOTE = re.compile(r"[`']")
 _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
@@ -36,8 +37,8 @@ def expand(
 ) -> Expansion:
     """Expand `sources`, one after another as GNU m4 reads several files; `table` is not changed.
 
-    `sync_lines` adds `#line` marks as `m4 -s` does.  Raises `PolicyError`: `m4-unsupported-builtin`, `m4-end-of-file` in
-    a quotation, comment or argument list, `m4-limit` for what goes beyond `limits`, or what a native macro raised.
+    `sync_lines` adds `#line` marks as `m4 -s` does.  Raises `PolicyError`: `m4-unsupported-builtin`, `m4-end-of-file`
+    in a quotation, comment or argument list, `m4-limit` for what goes beyond `limits`, or what a native macro raised.
     """
     processor = Processor(table, limits or Limits(), sync_lines=sync_lines)
     for source in sources:
@@ -179,7 +180,7 @@ class Processor:
         token, end = "", start
         for found in (_INSIDE if calls else _OUTSIDE).finditer(text, start):
             token = found.group()
-            if token in stacks:
+            if token in stacks and token not in _DELIMITERS:
                 end = found.end()
                 if end == len(text) and self._continues():
                     break
@@ -189,7 +190,7 @@ class Processor:
                 self._plain(block, start, end - len(token))
                 self._begin_call(block, macro, end)
                 return
-            if token in "`#,()":
+            if token in _DELIMITERS:
                 position = found.start()
                 self._plain(block, start, position)
                 block.position = position + 1
@@ -253,27 +254,27 @@ class Processor:
                 break
         self._blocks.append(Block(joined.join(), joined.marks, root))
 
-    def _delimiter(self, block: Block, token: str, position: int) -> None:
-        if token == "`":
+    def _delimiter(self, block: Block, char: str, position: int) -> None:
+        if char == "`":
             self._begin_token(block, position)
             self._read_quoted(block)
-        elif token == "#":
+        elif char == "#":
             self._begin_token(block, position)
             self._read_comment(block, position)
         else:
-            self._punctuation(block, token, position)
+            self._punctuation(block, char, position)
 
-    def _punctuation(self, block: Block, token: str, position: int) -> None:
+    def _punctuation(self, block: Block, char: str, position: int) -> None:
         call = self._calls[-1]
-        if token == "(":
+        if char == "(":
             call.parentheses += 1
         elif call.parentheses == 0:
             self._end_argument(call)
-            if token == ")":
+            if char == ")":
                 self._calls.pop()
                 self._perform(call.macro, call.arguments, call.mark, call.root)
             return
-        elif token == ")":
+        elif char == ")":
             call.parentheses -= 1
         call.builder.add(block, position, position + 1)
 
@@ -381,7 +382,6 @@ class Processor:
     def _carry_out(self, macro: Macro, call: Invocation) -> Text | None:
         builtin = macro.builtin
         if builtin is None:
-            self._seen.setdefault((macro.name, macro.owner, call.author), (call.level, call.offset))
             return self._computed(self._call_native(macro, call), call)
         if builtin.function is None:
             raise call.error(
@@ -397,9 +397,9 @@ class Processor:
         return self._computed(result, call) if isinstance(result, str) else result
 
     def _call_native(self, macro: Macro, call: Invocation) -> str:
-        assert macro.native is not None
+        self._seen.setdefault((macro.name, macro.owner, call.author), (call.level, call.offset))
         try:
-            return macro.native(call.texts())
+            return macro.native(call.texts()) if macro.native else ""
         except NativeError as error:
             raise call.error(error.code, error.message, error.hint) from error
 

@@ -138,7 +138,7 @@ def join_quoted(arguments: list[Argument], level: Level, offset: int, author: st
         opening = ",`" if index else "`"
         marks.append((length, level, offset, author))
         length += len(opening)
-        marks.extend((length + start, *rest) for start, *rest in text.marks)
+        marks.extend((length + start, origin, at, writer) for start, origin, at, writer in text.marks)
         length += len(text.text)
         marks.append((length, level, offset, author))
         length += 1

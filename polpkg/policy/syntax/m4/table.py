@@ -133,13 +133,13 @@ class MacroTable:
         return iter(self.stacks)
 
     def with_definitions(self, definitions: Mapping[str, str], source: Source) -> MacroTable:
-        """This table with `definitions` (name to body) on top, as `m4 -D` makes them; `source` says whose they are."""
+        """Add `definitions` (name to body) as `m4 -D` does; `source` says whose they are."""
         return self._with(
             Macro.of_text(name, body, (_body_mark(body, source),), source.package) for name, body in definitions.items()
         )
 
     def with_natives(self, natives: Mapping[str, Native], *, blind: bool = True, owner: str = "") -> MacroTable:
-        """This table with macros that Python functions carry out.
+        """Add macros that Python functions carry out.
 
         A function gets the arguments and returns text, which is read again; it raises `NativeError` for what the caller
         did wrong.  `blind` ones are recognised only with arguments.
@@ -147,7 +147,7 @@ class MacroTable:
         return self._with(Macro(name, "", owner, native=native, blind=blind) for name, native in natives.items())
 
     def with_table(self, other: MacroTable) -> MacroTable:
-        """This table with the definition stacks of `other` in place of its own where both have the name."""
+        """Add the definition stacks of `other`, in place of those that are there."""
         return MacroTable({**self.stacks, **other.stacks})
 
     def owned_by(self, packages: Collection[str]) -> MacroTable:
