@@ -16,7 +16,6 @@ from polpkg.packages.index.index import PATH
 from polpkg.packages.order import requirement_order
 from polpkg.packages.requirement import Requirement, parse_requirement
 from polpkg.packages.tables import Document, Table, read_toml
-from polpkg.packages.toml_writer import toml_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -126,6 +125,8 @@ def lock_of(
 
 def render_lock(lock: Lockfile) -> str:
     """The text of a lock; the same lock always gives the same text."""
+    from polpkg.packages.toml_writer import toml_lines
+
     lines = [_HEADING, f"format = {FORMAT}", *toml_lines(dict(sorted(lock.extra.items()))), ""]
     lines += ["[functions]", *toml_lines(lock.functions)]
     for package in lock.packages:

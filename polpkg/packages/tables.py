@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from polpkg.diagnostics import Diagnostic, Origin
 from polpkg.errors import PolicyError, PolpkgError
 from polpkg.packages.names import did_you_mean
-from polpkg.packages.toml_places import TomlPlace, find_place
 from polpkg.packages.versions import is_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from polpkg.packages.toml_places import TomlPlace
 
 
 _Kind = TypeVar("_Kind")
@@ -33,7 +34,8 @@ class Locator(Protocol):
 class Document:
     """One text under reading.
 
-    `kind` begins every error code (`manifest-...`), `error` is what `check` raises, `locate` finds lines.
+    `kind` begins every error code (`manifest-...`), `error` is what `check` raises, `locate` finds lines (by
+    default in TOML).
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Document:
         *,
         package: str = "",
         error: type[PolpkgError] = PolicyError,
-        locate: Locator = find_place,
+        locate: Locator | None = None,
     ) -> None:
         self.text = text
         self.file = file
@@ -60,13 +62,18 @@ class Document:
 
     def report(self, path: tuple[str, ...], problem: str, message: str, *, hint: str = "") -> None:
         """Note a problem at the key `path`; its code is the document's kind and `problem`."""
-        place = self._locate(self.text, path)
+        place = self._place(path)
         origin = Origin(self.package, "", self.file, place.line, place.column)
         lines = self.text.split("\n")
         excerpt = lines[place.line - 1].rstrip("\r") if place.line else ""
         finding = Diagnostic(f"{self.kind}-{problem}", message, origin, hint, excerpt, place.column)
         if finding not in self.problems:
             self.problems.append(finding)
+
+    def _place(self, path: tuple[str, ...]) -> TomlPlace:
+        from polpkg.packages.toml_places import find_place
+
+        return (self._locate or find_place)(self.text, path)
 
     def check(self) -> None:
         """Raise one error with all problems, in the order of their lines, if there are any."""

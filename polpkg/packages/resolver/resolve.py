@@ -11,7 +11,6 @@ from polpkg.packages.resolver.provider import CatalogProvider, ReleaseSource
 from polpkg.packages.resolver.request import Resolution, ResolutionRequest, ResolvedPackage
 from polpkg.packages.resolver.solver.engine import solve
 from polpkg.packages.resolver.solver.incompatibility import Incompatibility
-from polpkg.packages.resolver.solver.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +28,7 @@ def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
     provider = CatalogProvider(request, source)
     answer = solve(provider, provider.requested())
     if isinstance(answer, Incompatibility):
-        raise _failure(request, provider, source, report(answer, provider.describe))
+        raise _failure(request, provider, source, answer)
     _check_options(request, answer)
     packages = (
         _resolved(provider.versions(name).releases[number], request.options.get(name, ()))
@@ -58,8 +57,11 @@ def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> Non
 
 
 def _failure(
-    request: ResolutionRequest, provider: CatalogProvider, source: ReleaseSource, derivation: tuple[str, ...]
+    request: ResolutionRequest, provider: CatalogProvider, source: ReleaseSource, proof: Incompatibility
 ) -> ResolutionError:
+    from polpkg.packages.resolver.solver.report import report
+
+    derivation = report(proof, provider.describe)
     asked = sorted({requirement.name for requirement in request.requirements})
     unknown = next((name for name in asked if not provider.versions(name).releases), None)
     if unknown is not None:
