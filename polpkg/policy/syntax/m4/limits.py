@@ -14,16 +14,18 @@ class Limits:
     """Bounds of one call of `expand`; sizes are in characters.
 
     `calls`: macro calls whose arguments are being collected at once.  `depth`: macros expanded within macros, the
-    length of the longest macro stack.  `expansions`: macro calls altogether.  `text`: one argument, one definition or
-    one expansion.  `volume`: all arguments and expansions together, which bounds time and memory.  `output`: the
-    expanded text.  `pushdefs`: definitions of one name on top of each other.  `pattern_steps`: what matching one
-    regular expression may cost.  `eval_nesting`: parentheses and operators within each other in `eval`.
+    length of the longest macro stack.  `expansions`: macro calls altogether.  `steps`: names, quotations and
+    delimiters that are read.  `text`: one argument, one definition or one expansion.  `volume`: all arguments and
+    expansions together, which bounds time and memory.  `output`: the expanded text.  `pushdefs`: definitions of one
+    name on top of each other.  `pattern_steps`: what matching one regular expression may cost.  `eval_nesting`:
+    parentheses and powers within each other in `eval`, which recurses: some tens at most.
     """
 
     calls: int = 1024
     depth: int = 8192
     expansions: int = 1_000_000
     text: int = 4 << 20
+    steps: int = 3_000_000
     volume: int = 64 << 20
     output: int = 32 << 20
     pushdefs: int = 1024

@@ -77,6 +77,7 @@ class Processor:
         self._messages: list[Message] = []
         self._seen: dict[tuple[str, str, str], tuple[Level, int]] = {}
         self._expansions = 0
+        self._steps = 0
         self._volume = 0
 
     # -- what `expand` uses
@@ -172,6 +173,9 @@ class Processor:
     def _scan(self, block: Block) -> None:
         """Read `block` until another block is to be read first, or the delimiters that count change."""
         calls, stacks = self._calls, self.stacks
+        self._steps += 1
+        if self._steps > self.limits.steps:
+            self.fail_limit("steps", *block.where(block.position))
         if calls:
             call = calls[-1]
             if call.skipping and not self._skip_blanks(block, call):
@@ -282,8 +286,7 @@ class Processor:
         """Read to the quote that ends the one just read."""
         sink = self._calls[-1].builder if self._calls else self._output
         depth, start = 1, block.position
-        _, level, offset, _ = block.mark_at(start - 1)
-        where = (level, offset + start - 1 - block.marks[block.cursor][0] if offset >= 0 else offset)
+        where = block.where(start - 1)
         while True:
             text = block.text
             for found in _QUOTE.finditer(text, start):
@@ -302,8 +305,7 @@ class Processor:
     def _read_comment(self, block: Block, start: int) -> None:
         """Read to the end of the line, which belongs to the comment."""
         sink = self._calls[-1].builder if self._calls else self._output
-        _, level, offset, _ = block.mark_at(start)
-        where = (level, offset + start - block.marks[block.cursor][0] if offset >= 0 else offset)
+        where = block.where(start)
         while True:
             end = block.text.find("\n", start) + 1
             sink.add(block, start, end or len(block.text))
@@ -368,8 +370,7 @@ class Processor:
     def _perform(self, macro: Macro, arguments: list[Argument], mark: tuple[Level, int, str], root: int) -> None:
         level, offset, author = mark
         self._expansions += 1
-        if self._expansions > self.limits.expansions:
-            self._check("expansions", self._expansions, level, offset)
+        self._check("expansions", self._expansions, level, offset)
         if macro.builtin or macro.native:
             result = self._carry_out(macro, Invocation(self, macro.name, arguments, level, offset, author, root))
         else:
@@ -452,6 +453,7 @@ _BOUNDS = {
     "calls": "{} calls within each other's arguments",
     "depth": "a macro stack of {}",
     "expansions": "{} calls",
+    "steps": "{} names, quotations and delimiters",
     "text": "{} characters in one text",
     "volume": "{} characters altogether",
     "output": "{} characters of output",

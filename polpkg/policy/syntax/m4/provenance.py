@@ -98,6 +98,11 @@ class Block(Text):
         self.cursor = cursor
         return marks[cursor]
 
+    def where(self, position: int) -> tuple[Level, int]:
+        """The level and the offset in it of the character at `position`; see `mark_at`."""
+        mark = self.mark_at(position)
+        return mark[1], offset_at(mark, position)
+
 
 class TextBuilder:
     """Collects a text piece by piece."""
