@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from polpkg.diagnostics import Diagnostic
     from polpkg.packages.index.index import Index
     from polpkg.packages.lock import LockedPackage
+    from polpkg.packages.manifest import Manifest
     from polpkg.packages.project import Project
     from polpkg.packages.requirement import Requirement
     from polpkg.packages.source import PackageFiles
@@ -96,6 +97,13 @@ class Context:
             return requirement
         names = open_path(self.working_directory / requirement.path).names()
         return requirement.named(names[0])
+
+    def manifest_at(self, path: str) -> Manifest:
+        """The manifest of the package directory or archive at `path`.  Raises UsageError and PolicyError."""
+        from polpkg.packages.source import read_manifest_in
+
+        place = self.working_directory / path
+        return read_manifest_in(place) if place.is_dir() else read_archive(place.read_bytes(), label=path).manifest
 
     @cached_property
     def store(self) -> ArchiveStore:

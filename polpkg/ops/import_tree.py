@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import UsageError
+from polpkg.ops.output import write_output
 from polpkg.packages.archive import archive_time, pack
 from polpkg.packages.manifest_reader import MANIFEST_FILE, read_manifest
 from polpkg.packages.names import NAME_RULE, is_name
-from polpkg.packages.source import archive_name
-from polpkg.packages.store import write_atomically
+from polpkg.packages.source import archive_name, sha256_of
 from polpkg.packages.toml_writer import toml_lines
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ class Module:
     constraints: tuple[tuple[str, Path], ...]
 
 
+class WrittenPackage(NamedTuple):
+    """An archive that was written."""
+
+    path: Path
+    name: str
+    version: str
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedPackage:
     """One package to be written."""
@@ -83,7 +92,7 @@ class ImportedPackage:
 
 def import_tree(
     tree: Path, output: Path, name: str, version: str, *, flask: Path | None = None, split: bool = False
-) -> tuple[Path, ...]:
+) -> tuple[WrittenPackage, ...]:
     """Writes the archives of the packages that `tree` becomes into the directory `output`, and names them.
 
     Raises UsageError when `tree` is neither kind of input, or `name` cannot be the name of a package.
@@ -95,13 +104,14 @@ def import_tree(
     else:
         found = read_tree(tree, flask)
         packages = _split(found, name, version) if split else (_whole(found, name, version),)
-    written: list[Path] = []
-    output.mkdir(parents=True, exist_ok=True)
-    for package in packages:
-        path = output / archive_name(package.name, package.version)
-        write_atomically(path, package.archive())
-        written.append(path)
-    return tuple(written)
+    archives = [(package, package.archive()) for package in packages]
+    return tuple(_write(output, package, archive) for package, archive in archives)
+
+
+def _write(output: Path, package: ImportedPackage, archive: bytes) -> WrittenPackage:
+    path = output / archive_name(package.name, package.version)
+    write_output(path, archive)
+    return WrittenPackage(path, package.name, package.version, sha256_of(archive))
 
 
 def read_tree(tree: Path, flask: Path | None = None) -> Tree:

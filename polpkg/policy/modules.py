@@ -16,14 +16,13 @@ from polpkg.errors import PolicyError
 from polpkg.policy.functions import NoOwners, Owners, owner_macros, parameter_macro
 from polpkg.policy.ir.module import MacroUse, PolicyModule
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
-from polpkg.policy.syntax.te import parse_te
+from polpkg.policy.syntax.te import PlainText, parse_te
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
-    from polpkg.policy.syntax.m4 import Expansion
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
@@ -37,10 +36,10 @@ MLS_CATEGORIES = 256
 class PackageSource:
     """The sources of one package, ready to be expanded.
 
-    `fragments` are read in the order given.  `requires` are the packages required directly.  An imported tree brings its
-    own tables and support macros (`own_tables`): it is expanded with nothing but `definitions` and what the parts of
-    the same tree export, may redefine macros, and uses names as it likes.  `assertions` are the names of assertions by
-    their line in polpkg.toml.
+    `fragments` are read in the order given.  `requires` are the packages required directly.  An imported tree brings
+    its own tables and support macros (`own_tables`): it is expanded with nothing but `definitions` and what the parts
+    of the same tree export, may redefine macros, and uses names as it likes.  `assertions` are the names of assertions
+    by their line in polpkg.toml.
     """
 
     package: str
@@ -51,6 +50,11 @@ class PackageSource:
     definitions: Mapping[str, str] = field(default_factory=dict[str, str])
     own_tables: bool = False
     assertions: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a policy.conf, which went through m4 before it was imported."""
+        return self.own_tables and len(self.fragments) == 1 and self.fragments[0].file.endswith(".conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,14 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
     visible_to: dict[str, frozenset[str]] = {}
     for package in packages:
         seen = _requirement_closure(package, visible_to)
-        table = _imported_table(package) if package.own_tables else base
+        table = _imported_table(package, environment) if package.own_tables else base
         for name in (name for name in exports if name in seen):
             table = table.with_table(exports[name])
+        if package.is_plain:
+            statements, found = parse_te(PlainText(package.fragments[0]))
+            modules.append(_module(package, statements, ()))
+            problems.extend(found)
+            continue
         try:
             expansion = expand(package.fragments, table)
         except PolicyError as error:
@@ -88,14 +97,14 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             problems.extend(_redefinitions(package, exports, seen))
         statements, found = parse_te(expansion)
         problems.extend(found)
-        modules.append(_module(package, statements, expansion))
+        uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
+        modules.append(_module(package, statements, uses))
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
 
 
-def _module(package: PackageSource, statements: tuple[Statement, ...], expansion: Expansion) -> PolicyModule:
-    uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
+def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:
     requires = None if package.own_tables else package.requires
     return PolicyModule(package.package, package.version, statements, package.owns, requires, uses, package.assertions)
 
@@ -135,8 +144,9 @@ def _support_table() -> MacroTable:
     return expand((Source("support.m4", text),), MacroTable.standard()).table
 
 
-def _imported_table(package: PackageSource) -> MacroTable:
-    return MacroTable.standard().with_definitions(package.definitions, _OURS)
+def _imported_table(package: PackageSource, environment: Environment) -> MacroTable:
+    mls = {"enable_mls": ""} if environment.mls else {}
+    return MacroTable.standard().with_definitions({**package.definitions, **mls}, _OURS)
 
 
 def _base_table(environment: Environment) -> MacroTable:

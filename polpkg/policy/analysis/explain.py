@@ -65,7 +65,7 @@ def _covers(policy: LinkedPolicy, rule: TracedRule, left: int, right: int) -> bo
 
 
 def _bound(view: PolicyView, source: int, right: int, number: int, mask: int) -> str:
-    """The type that bounds `source` and lacks the permission itself (`type_attribute_bounds_av` in Xen's services.c)."""
+    """The type that bounds `source` and lacks the permission (`type_attribute_bounds_av` in Xen's services.c)."""
     policy = view.policy
     parent = policy.types[source].bounds
     if parent < 0:

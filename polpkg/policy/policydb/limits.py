@@ -41,6 +41,7 @@ def finding(place: Place | None, code: str, message: str, hint: str = "") -> Dia
 def _findings(policy: LinkedPolicy, version: int) -> Iterator[Diagnostic]:
     if version not in layout.VERSIONS:
         yield Diagnostic("policydb-version", f"policydb version {version}; Xen takes 24 and 30 only")
+        return
     if len(policy.types) > layout.MAX_TYPES:
         count = f"{len(policy.types)} types and attributes"
         yield Diagnostic("too-many-types", f"{count}; a policy holds {layout.MAX_TYPES}")

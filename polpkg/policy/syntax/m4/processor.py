@@ -223,9 +223,10 @@ class Processor:
 
     def _below(self) -> Block | None:
         """The block that is read when the one on top is at its end."""
-        for block in reversed(self._blocks[:-1]):
-            if block.position < len(block.text):
-                return block
+        blocks = self._blocks
+        for index in range(len(blocks) - 2, -1, -1):
+            if blocks[index].position < len(blocks[index].text):
+                return blocks[index]
         return None
 
     def _continues(self) -> bool:

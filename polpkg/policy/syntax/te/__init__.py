@@ -4,6 +4,7 @@ The grammar is checkpolicy's (`checkpolicy/policy_parse.y`, `policy_scan.l`) for
 an order of sections: the linker sorts, so a fragment may say things in the order that reads best.
 """
 
+from polpkg.policy.syntax.te.lexer import PlainText
 from polpkg.policy.syntax.te.parser import parse_te
 
-__all__ = ["parse_te"]
+__all__ = ["PlainText", "parse_te"]
