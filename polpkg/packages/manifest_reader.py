@@ -205,7 +205,9 @@ def _parameter(name: str, table: Table) -> Parameter:
     each = table.text("each")
     _check_macro_name(table, "each", each)
     if each and not kind.is_several:
-        table.report("each", "wrong-value", f"`each` needs a table, list or types, and `{name}` is a {kind.value}")
+        table.report(
+            "each", "wrong-value", f"`each` needs a table, list or types, and `{name}` is of type {kind.value}"
+        )
     parameter = Parameter(name, kind, _default(table, kind), each, table.text("help"))
     table.finish()
     return parameter

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from polpkg.errors import ExitCode, TrustError, UsageError
+from polpkg.errors import ExitCode, PolicyError, TrustError, UsageError
 from polpkg.packages.archive import Limits, archive_time, pack, unpack
 from polpkg.packages.source import build_archive, read_archive, read_package_directory, sha256_of
 
@@ -208,3 +208,49 @@ def test_a_directory_without_a_manifest_is_no_package(tmp_path):
     with pytest.raises(UsageError) as caught:
         read_package_directory(tmp_path)
     assert caught.value.code == "not-a-package"
+
+
+def with_field(offset, value):
+    """An archive whose first header has `value` at `offset` and a right check sum."""
+    data = bytearray(gzip.decompress(pack({"a": b"x"})))
+    data[offset : offset + len(value)] = value
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\x00 " % sum(data[:512])
+    return gzip.compress(bytes(data))
+
+
+@pytest.mark.parametrize("size", [b"-0000000001", b"0000000009x", b"77777777777", b"\x80" + bytes(10)])
+def test_a_bad_size_is_refused(size):
+    assert refusal(with_field(124, size)) == "archive-damaged"
+
+
+def test_a_path_that_is_not_utf8_is_refused():
+    assert refusal(with_field(0, b"\xff")) == "archive-unsafe"
+
+
+def test_a_check_sum_that_is_no_number_is_refused():
+    data = bytearray(gzip.decompress(pack({"a": b"x"})))
+    data[148:156] = b"nonsense"
+    assert refusal(gzip.compress(bytes(data))) == "archive-damaged"
+
+
+def test_text_that_is_not_utf8_is_refused(write_package):
+    folder = write_package()
+    (folder / "polpkg.toml").write_bytes(b"\xff")
+    with pytest.raises(PolicyError) as caught:
+        read_package_directory(folder)
+    assert caught.value.code == "not-utf-8"
+
+
+def test_a_fragment_that_is_named_and_missing_is_an_error(write_package):
+    with pytest.raises(PolicyError) as caught:
+        read_package_directory(write_package(more='[options.audit]\nfragments = ["policy/audit.te"]\n'))
+    assert caught.value.code == "manifest-missing-file"
+
+
+@pytest.mark.parametrize("path", ["policy", "docs"])
+def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path, path):
+    (tmp_path / "polpkg.toml").write_text('package = { name = "a", version = "1" }')
+    (tmp_path / path).write_text("x")
+    with pytest.raises(UsageError):
+        read_package_directory(tmp_path)

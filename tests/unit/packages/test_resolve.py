@@ -53,17 +53,17 @@ def test_goes_back_to_an_older_version_when_it_must(attempt):
 
 def test_explains_a_conflict_of_requirements(failure):
     releases = [
-        release("vmv", "1", "score>=2 base<2"),
-        release("score", "1"),
-        release("score", "2", "base>=2"),
-        release("base", "1"),
-        release("base", "2"),
+        release("vmv", "1", "s>=2 c<2"),
+        release("s", "1"),
+        release("s", "2", "c>=2"),
+        release("c", "1"),
+        release("c", "2"),
     ]
     error = failure(releases, "vmv")
     assert error.code == "no-solution"
     assert error.derivation == (
-        "1. Because score 2 requires base>=2 and vmv 1 requires base<2, score 2 and vmv 1 cannot be chosen together.",
-        "2. By 1, and because vmv 1 requires score>=2, vmv 1 cannot be chosen.",
+        "1. Because s 2 requires c>=2, and because vmv 1 requires c<2, s 2 and vmv 1 cannot be chosen together.",
+        "2. By 1, and because vmv 1 requires s>=2, vmv 1 cannot be chosen.",
         "3. By 2, and because you asked for vmv, no set of versions fits.",
     )
 
@@ -194,3 +194,11 @@ def test_requirements_of_paths_have_been_named_before(memory_index):
     catalog = Catalog([], paths={"a": memory_index("path", Release("a", "1rc1", ""))})
     request = ResolutionRequest((Requirement("", "", "./a").named("a"),))
     assert versions(resolve(request, catalog)) == {"a": "1rc1"}
+
+
+def test_long_lists_of_versions_stay_short(failure):
+    releases = [release("a", str(number)) for number in range(20)]
+    assert "(there is 19, 18, 17, 16, 15 and 15 older)" in failure(releases, "a>99").derivation[0]
+    odd = [release("a", str(number), yanked="odd" if number % 2 else "") for number in range(20)]
+    odd += [release("b", "1", "a!=0,!=2,!=4,!=6,!=8,!=10,!=12,!=14,!=16,!=18")]
+    assert "a 1 to 19 (10 of the versions) is yanked (odd)" in failure(odd, "b").derivation[0]

@@ -60,8 +60,8 @@ class _Writer:
             else:
                 facts.append(self.fact(premise, premise.cause))
         by = f"by {' and '.join(str(number) for number in sorted(earlier))}" if earlier else ""
-        because = f"because {' and '.join(facts)}" if facts else ""
-        return f"{by}, and {because}" if by and because else by or because
+        because = [f"because {fact}" for fact in facts]
+        return ", and ".join(filter(None, (by, *because)))
 
     def fact(self, premise: Incompatibility, cause: _Fact) -> str:
         """A fact from outside, as a clause."""
