@@ -16,7 +16,10 @@ from polpkg.errors import PolicyError
 from polpkg.policy.syntax.m4 import Limits, MacroTable, expand
 
 SMALL = Limits(expansions=2000, volume=200_000, depth=500, calls=200)
-PRELUDE = "define(`f',`<$1|$2>')define(`g',`$*')define(`e',`')define(`q',``x'')define(`h',`a$1')define(`k',`f(')define(`l',`$@,$#')\n"
+PRELUDE = (
+    "define(`f',`<$1|$2>')define(`g',`$*')define(`e',`')define(`q',``x'')define(`h',`a$1')"
+    "define(`k',`f(')define(`l',`$@,$#')\n"
+)
 
 WORDS = [
     "a",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OUTSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#]")
 _INSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#,()]")
 _DELIMITERS = frozenset("`#,()")
-_NAME_REST = re.compile(r"[A-Za-z_0-9]*")
+_NAME_REST = re.compile(r"[A-Za-z_0-9]+")
 _QUOTE = re.compile(r"[`']")
 _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
 
@@ -232,7 +232,7 @@ class Processor:
     def _continues(self) -> bool:
         """Whether a name at the end of the block on top goes on below."""
         below = self._below() if len(self._blocks) > 1 else None
-        return below is not None and bool(_NAME_REST.match(below.text[below.position]).group())  # type: ignore[union-attr]
+        return below is not None and _NAME_REST.match(below.text, below.position) is not None
 
     def _opens(self, text: str, end: int) -> bool:
         """Whether a parenthesis follows the name that ends at `end`."""
@@ -246,18 +246,18 @@ class Processor:
         joined = TextBuilder()
         joined.add(block, start, len(block.text))
         block.position = len(block.text)
-        root = block.root
+        root = last_root = block.root
         while self._settle():
             below = self._blocks[-1]
             found = _NAME_REST.match(below.text, below.position)
-            end = found.end() if found else below.position
-            if end == below.position:
+            if not found:
                 break
-            joined.add(below, below.position, end)
-            below.position = end
-            if end < len(below.text):
-                break
-        self._blocks.append(Block(joined.join(), joined.marks, root))
+            joined.add(below, below.position, found.end())
+            below.position = found.end()
+            last_root = below.root if below.root >= 0 else found.end() - 1
+        name = Block(joined.join(), joined.marks, root)
+        name.last_root = last_root
+        self._blocks.append(name)
 
     def _delimiter(self, block: Block, char: str, position: int) -> None:
         if char == "`":
@@ -341,7 +341,7 @@ class Processor:
     def _begin_call(self, block: Block, macro: Macro, end: int) -> None:
         start, level, offset, author = block.mark_at(end - len(macro.name))
         mark = (level, offset + end - len(macro.name) - start if offset >= 0 else offset, author)
-        root = block.root if block.root >= 0 else end - 1
+        root = block.last_root if block.root >= 0 else end - 1
         block.position = end
         if not self._opens(block.text, end):
             self._perform(macro, [], mark, root)

@@ -79,13 +79,15 @@ class Block(Text):
     """A text that is being read: `position` is the next character, `root` where it came into the file.
 
     `root` is the offset in the file being read of the call that this text goes back to, and -1 for the file itself.
+    `last_root` is that of the last character: another one for a name that was put together from several blocks.
     """
 
-    __slots__ = ("cursor", "position", "root")
+    __slots__ = ("cursor", "last_root", "position", "root")
 
     def __init__(self, text: str, marks: list[Mark], root: int) -> None:
         super().__init__(text, marks)
         self.root = root
+        self.last_root = root
         self.position = 0
         self.cursor = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -157,10 +158,8 @@ def test_each_bound_is_kept(text, bound):
 )
 def test_no_pattern_takes_exponential_time(pattern):
     started = time.process_time()
-    try:
+    with contextlib.suppress(PolicyError):
         run(f"regexp(`{'a' * 40}',`{pattern}')\n")
-    except PolicyError as error:
-        assert error.code == "m4-limit"
     assert time.process_time() - started < 10
 
 
