@@ -11,6 +11,8 @@ from polpkg.targets.plan_text import plan_document, plan_lines
 from polpkg.targets.receipt import package_document
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from polpkg.cli.console import Console
     from polpkg.cli.options import BuildOptions, ChangeOptions, IndexOptions, TargetOptions
     from polpkg.ops.change import Outcome
@@ -42,15 +44,30 @@ def run_change(
     """Changes the target, or with `--dry-run` only says what would change."""
     context = make_context(console, indexes)
     target = open_target(context, target_options, create=create)
+    outcome = change_target(
+        context,
+        target,
+        request,
+        project_folder=find_project(target_options),
+        dry_run=change.dry_run,
+        agree=agreement(console),
+    )
+    return tell_outcome(console, outcome, target_options, change)
+
+
+def agreement(console: Console) -> Callable[[Plan], None]:
+    """What is called with the plan before anything changes."""
 
     def agree(plan: Plan) -> None:
         """A directory tree is not asked about: nothing runs on it while it is changed."""
         for line in plan_lines(plan):
             console.detail(line)
 
-    outcome = change_target(
-        context, target, request, project_folder=find_project(target_options), dry_run=change.dry_run, agree=agree
-    )
+    return agree
+
+
+def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptions, change: ChangeOptions) -> ExitCode:
+    """Tells what became of a change, or with `--dry-run` what would; the exit code that goes with it."""
     console.warn(outcome.warnings)
     root = str(target_options.root) if target_options.root else ""
     if change.dry_run:
@@ -63,7 +80,7 @@ def run_change(
 
 def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str, Any]:
     """The document of a change (CLI.md); with several hypervisors, `policy` is the first of `policies`."""
-    policies = [_policy(policy, root) for policy in plan.policies]
+    policies = [policy_values(policy, root) for policy in plan.policies]
     return {
         "generation": receipt.generation if receipt else plan.generation,
         "packages": [package_document(package) for package in plan.packages],
@@ -75,7 +92,8 @@ def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str,
     }
 
 
-def _policy(policy: PolicyRecord, root: str) -> dict[str, Any]:
+def policy_values(policy: PolicyRecord, root: str) -> dict[str, Any]:
+    """One policy of a target as a JSON value; `file` is its first boot file as this machine sees it."""
     path = policy.boot_files[0].path if policy.boot_files else ""
     return {
         "path": path,

@@ -105,6 +105,24 @@ class TargetOptions(NamedTuple):
             raise UsageError("several-targets", f"{' and '.join(named)} name different targets; give one of them")
 
 
+class PlaceOptions(NamedTuple):
+    """Which target to look at, for verbs that change nothing and need no hypervisor."""
+
+    root: Root = None
+    image: Image = None
+    host: Host = None
+
+    @property
+    def target(self) -> TargetOptions:
+        """The same as `TargetOptions`."""
+        return TargetOptions(self.root, self.image, self.host)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a target is named."""
+        return any(value is not None for value in self)
+
+
 class BuildOptions(NamedTuple):
     """How to compile a policy."""
 

@@ -107,15 +107,32 @@ def change_target(
     is where policy.toml and policy.lock are when not in the target.  Raises every kind of PolpkgError; the target is
     then as it was.
     """
+
+    def prepare() -> Prepared:
+        return prepare_change(context, target, request, project_folder)
+
+    return carry_out(context, target, prepare, project_folder=project_folder, dry_run=dry_run, agree=agree)
+
+
+def carry_out(
+    context: Context,
+    target: Target,
+    prepare: Callable[[], Prepared],
+    *,
+    project_folder: Path | None,
+    dry_run: bool,
+    agree: Callable[[Plan], None],
+) -> Outcome:
+    """Makes the change that `prepare` works out, which is called with the target locked; parameters as above."""
     if dry_run:
-        prepared = prepare_change(context, target, request, project_folder)
+        prepared = prepare()
         return Outcome(prepared.plan, None, prepared.warnings)
     from polpkg.targets.recovery import recover
 
     with target.lock(context.say):
         if (recovery := recover(target)) is not None:
             context.say(f"a change that was interrupted was {recovery.outcome}")
-        prepared = prepare_change(context, target, request, project_folder)
+        prepared = prepare()
         receipt = commit(context, target, prepared, project_folder, agree)
     return Outcome(prepared.plan, receipt, prepared.warnings)
 

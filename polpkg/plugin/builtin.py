@@ -6,7 +6,7 @@ Only references stand here: this module imports neither wing, and listing the ba
 from __future__ import annotations
 
 from polpkg.plugin.hookspecs import hookimpl
-from polpkg.plugin.values import Component, PackageSource
+from polpkg.plugin.values import Component, PackageSource, Role, RoleLabel, XlKey
 
 
 @hookimpl
@@ -15,6 +15,20 @@ def polpkg_register_packages() -> tuple[PackageSource, ...]:
     from pathlib import Path
 
     return (PackageSource("polpkg", Path(__file__).parents[1] / "bundled"),)
+
+
+@hookimpl
+def polpkg_register_roles() -> tuple[Role, ...]:
+    """The first domain, and ordinary guests with their device models."""
+    guests = (RoleLabel("guest", "domU_t"), RoleLabel("device-model", "dm_dom_t", xl=XlKey.DEVICE_MODEL))
+    return (
+        Role(
+            "dom0",
+            "the first domain: owns every function that no other claims",
+            (RoleLabel("domain", "dom0_t", xl=None),),
+        ),
+        Role("domu", "ordinary guests and their device models", guests),
+    )
 
 
 @hookimpl

@@ -70,13 +70,14 @@ class RoleLabel:
 
     `kind` says whose label it is: `domain` for the domP itself, `guest` for a domain it looks after.  `type` is the
     type's name with `$prefix` for the prefix of the instance and `$item` for the key of a table parameter; `each`
-    names that parameter, and the label exists once per key.  `xl` is the option of `xl.cfg` that the label goes to.
+    names that parameter, and the label exists once per key.  `xl` is the option of `xl.cfg` that the label goes to; None
+    for a domain that xl does not create.
     """
 
     kind: str
     type: str
     each: str = ""
-    xl: XlKey = XlKey.SECLABEL
+    xl: XlKey | None = XlKey.SECLABEL
 
     def type_name(self, prefix: str, item: str = "") -> str:
         """The type for the instance with `prefix`, and with `each` for one `item` of it.

@@ -1,0 +1,56 @@
+"""`polpkg labels`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polpkg.cli.console import Console
+from polpkg.cli.options import IndexOptions, Policy, TargetOptions
+from polpkg.errors import UsageError
+
+if TYPE_CHECKING:
+    from polpkg.ops.labels import Label
+
+
+def command(
+    console: Console,
+    target: TargetOptions,
+    indexes: IndexOptions,
+    policy: Policy = None,
+    xl: Annotated[bool, typer.Option("--xl", help="Only the lines for xl.cfg.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the labels of every role and instance, with the lines for xl.cfg.
+
+    For example:
+      polpkg labels --root build/demo
+    """
+    from polpkg.cli.session import make_context, open_target
+    from polpkg.ops.labels import find_labels
+
+    if policy is not None and not policy.isdecimal():
+        raise UsageError("not-a-generation", f"`{policy}` is no generation", hint="a policy file names no packages")
+    context = make_context(console, indexes)
+    labels = find_labels(context, open_target(context, target), int(policy) if policy else None)
+    console.answer({"labels": [_document(label) for label in labels]}, _text(console, labels, xl=xl))
+
+
+def _document(label: Label) -> dict[str, Any]:
+    return {
+        "package": label.package,
+        "instance": label.instance,
+        "role": label.role or None,
+        "kind": label.kind,
+        "context": label.context,
+        "xl": {label.xl: label.context} if label.xl else {},
+    }
+
+
+def _text(console: Console, labels: tuple[Label, ...], *, xl: bool) -> str:
+    if xl:
+        return "\n".join(f'{label.xl}="{label.context}"' for label in labels if label.xl)
+    rows = [
+        (label.instance, label.kind, f'{label.xl}="{label.context}"' if label.xl else label.context) for label in labels
+    ]
+    return console.table(("INSTANCE", "KIND", "LABEL"), rows)

@@ -1,0 +1,80 @@
+"""The policy that a question is about: a policydb file, a generation of a target, or its current one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polpkg.errors import TargetError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from polpkg.policy.analysis.view import PolicyView
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPolicy:
+    """A policy to ask questions of, and what to call it."""
+
+    view: PolicyView
+    label: str
+
+
+def read_policy_file(path: Path) -> ReadPolicy:
+    """A policydb file, whoever made it; its rules have no origins.
+
+    Raises UsageError when it cannot be read and PolicyError when it is damaged.
+    """
+    from polpkg.policy.analysis.view import view_of
+    from polpkg.policy.policydb import lift, read_policydb
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError("cannot-read", f"{path} cannot be read: {error.strerror}") from error
+    return ReadPolicy(view_of(lift(read_policydb(data))), str(path))
+
+
+def read_installed_policy(target: Target, generation: int | None = None, xen: str = "") -> ReadPolicy:
+    """The policy of a generation, by default the current one, with the origin of every rule.
+
+    `xen` chooses among several policies.  Raises TargetError `no-generation` when nothing is installed.
+    """
+    from polpkg.ops.artifacts import MAP_FILE
+    from polpkg.policy.analysis.link_map import read_link_map
+    from polpkg.policy.policydb import lift, read_policydb
+    from polpkg.targets.generations import read_artifact
+    from polpkg.targets.layout import POLICYDB_FILE
+
+    receipt = find_generation(target, generation)
+    artifact = read_artifact(target, receipt, _choose(receipt, xen))
+    policy = lift(read_policydb(artifact.files[POLICYDB_FILE]))
+    view = read_link_map(artifact.files[MAP_FILE], policy)
+    return ReadPolicy(view, f"generation {receipt.generation}, Xen {artifact.xen_version}")
+
+
+def find_generation(target: Target, number: int | None) -> Receipt:
+    """The receipt of a generation, by default the current one.  Raises TargetError when there is none."""
+    from polpkg.targets.generations import current_generation, read_generation
+
+    receipt = current_generation(target) if number is None else read_generation(target, number)
+    if receipt is None:
+        raise TargetError("no-generation", f"nothing is installed in {target.name}", hint="`polpkg install` does that")
+    return receipt
+
+
+def _choose(receipt: Receipt, xen: str) -> PolicyRecord:
+    if not xen:
+        return receipt.policies[0]
+    from polpkg.policy.abi.hypervisor import resolve_xen
+
+    wanted = resolve_xen(xen).fingerprint
+    for policy in receipt.policies:
+        if policy.abi == wanted:
+            return policy
+    there = ", ".join(policy.xen_version for policy in receipt.policies)
+    message = f"generation {receipt.generation} has no policy for Xen {xen}"
+    raise TargetError("no-such-policy", message, hint=f"it has policies for Xen {there}")
