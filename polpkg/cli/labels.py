@@ -33,7 +33,7 @@ def command(
         raise UsageError("not-a-generation", f"`{policy}` is no generation", hint="a policy file names no packages")
     context = make_context(console, indexes)
     labels = find_labels(context, open_target(context, target), int(policy) if policy else None)
-    console.answer({"labels": [_document(label) for label in labels]}, _text(console, labels, xl=xl))
+    console.answer({"labels": [_document(label) for label in labels]}, _text(labels, xl=xl))
 
 
 def _document(label: Label) -> dict[str, Any]:
@@ -47,10 +47,12 @@ def _document(label: Label) -> dict[str, Any]:
     }
 
 
-def _text(console: Console, labels: tuple[Label, ...], *, xl: bool) -> str:
+def _text(labels: tuple[Label, ...], *, xl: bool) -> str:
+    """A line for each label, never cut: lines are copied into xl.cfg."""
     if xl:
         return "\n".join(f'{label.xl}="{label.context}"' for label in labels if label.xl)
-    rows = [
-        (label.instance, label.kind, f'{label.xl}="{label.context}"' if label.xl else label.context) for label in labels
-    ]
-    return console.table(("INSTANCE", "KIND", "LABEL"), rows)
+    return "\n".join(f"# {label.instance}: {label.kind}\n{_setting(label)}" for label in labels)
+
+
+def _setting(label: Label) -> str:
+    return f'{label.xl}="{label.context}"' if label.xl else f"# {label.context}"

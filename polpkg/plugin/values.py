@@ -70,8 +70,8 @@ class RoleLabel:
 
     `kind` says whose label it is: `domain` for the domP itself, `guest` for a domain it looks after.  `type` is the
     type's name with `$prefix` for the prefix of the instance and `$item` for the key of a table parameter; `each`
-    names that parameter, and the label exists once per key.  `xl` is the option of `xl.cfg` that the label goes to; None
-    for a domain that xl does not create.
+    names that parameter, and the label exists once per key.  `xl` is the option of `xl.cfg` that the label goes to,
+    None for a domain that xl does not create.
     """
 
     kind: str
