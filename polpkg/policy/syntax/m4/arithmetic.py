@@ -142,6 +142,7 @@ class _FaultError(Exception):
 
 def evaluate_expression(call: Invocation, text: str) -> int | None:
     """The value of `text`; None, with a warning, when it has none."""
+    call.processor.spend(len(text) // 2, call.level, call.offset)
     parser = _Parser(call, text)
     try:
         return parser.parse()

@@ -80,6 +80,8 @@ def definition(call: Invocation) -> Text | None:
         result.put("`", call.level, fixed, call.author)
         result.put(macro.body, call.level, fixed, call.author)
         result.put("'", call.level, fixed, call.author)
+        if result.length > call.limits.text:
+            call.processor.fail_limit("text", call.level, call.offset)
     return Text(result.join(), result.marks) if result.length else None
 
 

@@ -17,7 +17,7 @@ class Limits:
     length of the longest macro stack.  `expansions`: macro calls altogether.  `steps`: names, quotations and
     delimiters that are read.  `text`: one argument, one definition or one expansion.  `volume`: all arguments and
     expansions together, which bounds time and memory.  `output`: the expanded text.  `pushdefs`: definitions of one
-    name on top of each other.  `pattern_steps`: what matching one regular expression may cost.  `eval_nesting`:
+    name on top of each other.  `pattern_steps`: what matching regular expressions may cost.  `eval_nesting`:
     parentheses and powers within each other in `eval`, which recurses: some tens at most.
     """
 

@@ -29,6 +29,21 @@ class PatternCostError(Exception):
     """Matching took more steps than allowed."""
 
 
+class Budget:
+    """What matching may still cost; shared by all patterns of one expansion."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        """Take `steps` off; raises `PatternCostError` when there are not so many left."""
+        self._left -= steps
+        if self._left < 0:
+            raise PatternCostError
+
+
 class Match(NamedTuple):
     """Where the whole match and each group begin and end; -1 for a group that took no part."""
 
@@ -47,14 +62,15 @@ class _Node:
 
 
 class Pattern:
-    """A compiled pattern; `steps` bounds the work of all searches with it together."""
+    """A compiled pattern, which takes what it costs from `budget`."""
 
-    def __init__(self, text: str, steps: int) -> None:
+    def __init__(self, text: str, budget: Budget) -> None:
+        budget.spend(len(text))
         compiled = _Compiler(text)
         self._nodes, self._start = compiled.compile()
         self.groups = compiled.groups
         self._has_references = compiled.has_references
-        self._steps = steps
+        self._spend = budget.spend
 
     def search(self, text: str, start: int) -> Match | None:
         """The first match at or after `start`, the longest one there."""
@@ -63,11 +79,6 @@ class Pattern:
             if end >= 0:
                 return self._trace(text, position, end)
         return None
-
-    def _step(self) -> None:
-        self._steps -= 1
-        if self._steps < 0:
-            raise PatternCostError
 
     def _longest(self, text: str, start: int) -> int:
         """The end of the longest match at `start`; -1 when there is none."""
@@ -96,7 +107,7 @@ class Pattern:
         while waiting:
             at, position, rounds, saved = waiting.pop()
             while at >= 0:
-                self._step()
+                self._spend(1)
                 if once:
                     if (at, position, rounds) in seen:
                         break
@@ -111,6 +122,7 @@ class Pattern:
                     waiting.append((node.other, position, rounds, saved))
                     at = node.then
                 elif node.kind == "save":
+                    self._spend(len(saved) // 8)
                     saved = {**saved, node.number: position}
                     at = node.then
                 elif node.kind == "round":
@@ -247,11 +259,10 @@ class _Compiler:
         return _Part(parts[0].start, parts[-1].open)
 
     def _alternatives(self, parts: list[_Part]) -> _Part:
-        result = parts[-1]
+        start = parts[-1].start
         for part in reversed(parts[:-1]):
-            split = self._add("split", then=part.start, other=result.start)
-            result = _Part(split, [*part.open, *result.open])
-        return result
+            start = self._add("split", then=part.start, other=start)
+        return _Part(start, [index for part in parts for index in part.open])
 
     def _group(self, inner: _Part, number: int) -> _Part:
         opening = self._add("save", then=inner.start, number=2 * number)
@@ -290,7 +301,7 @@ class _Compiler:
         return self._single("char", test=char.__eq__)
 
     def _anchors_here(self, at: int) -> bool:
-        return at == 0 or self._text[:at].endswith(("\\(", "\\|"))
+        return at == 0 or self._text[max(at - 2, 0) : at] in ("\\(", "\\|")
 
     def _ends_here(self, at: int) -> bool:
         return at == len(self._text) or self._text.startswith(("\\)", "\\|"), at)

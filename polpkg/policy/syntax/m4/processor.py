@@ -16,6 +16,7 @@ from polpkg.errors import PolicyError
 from polpkg.policy.syntax.m4.expansion import Call, Expansion, Message, MessageKind
 from polpkg.policy.syntax.m4.invocation import Argument, Invocation, NativeError
 from polpkg.policy.syntax.m4.limits import Limits
+from polpkg.policy.syntax.m4.pattern import Budget
 from polpkg.policy.syntax.m4.provenance import Block, Level, Places, Text, TextBuilder
 from polpkg.policy.syntax.m4.substitution import substitute
 from polpkg.policy.syntax.m4.sync import SyncedOutput
@@ -69,6 +70,7 @@ class Processor:
         self.limits = limits
         self.stacks = dict(table.stacks)
         self.places = Places()
+        self.patterns = Budget(limits.pattern_steps)
         self._synced = SyncedOutput() if sync_lines else None
         self._output: TextBuilder = self._synced or TextBuilder()
         self._level = Level(Source("", ""))
@@ -377,6 +379,7 @@ class Processor:
         else:
             self._seen.setdefault((macro.name, macro.owner, author), (level, offset))
             self._check("depth", level.depth, level, offset)
+            self.spend((len(macro.pieces) + len(macro.marks)) // 4, level, offset)
             result = substitute(macro, arguments, mark, self)
         if result and result.text:
             self._push(result, root, level, offset)
@@ -428,6 +431,11 @@ class Processor:
         self._volume += size
         if self._volume > self.limits.volume:
             self._check("volume", self._volume, level, offset)
+
+    def spend(self, steps: int, level: Level, offset: int) -> None:
+        """Count work that one call does as that many steps."""
+        self._steps += steps
+        self._check("steps", self._steps, level, offset)
 
     def check_pushdefs(self, count: int, call: Invocation) -> None:
         """Bound the definitions of one name on top of each other."""

@@ -44,25 +44,25 @@ def transliterate(call: Invocation) -> str:
     """`translit(text, from, to)`: exchange characters; those without a partner are deleted."""
     if len(call) < 2:
         return call[0]
-    old, new = (_spread(call[n]) if "-" in call[n] else call[n] for n in (1, 2))
+    old, new = (_spread(call, call[n]) if "-" in call[n] else call[n] for n in (1, 2))
     table: dict[int, str | None] = {}
     for position, char in enumerate(old):
         table.setdefault(ord(char), new[position] if position < len(new) else None)
     return call[0].translate(table)
 
 
-def _spread(text: str) -> str:
+def _spread(call: Invocation, text: str) -> str:
     """`a-e` written out, as are ranges that go backwards; a `-` at either end is itself."""
     parts: list[str] = []
-    at = 0
+    at = size = 0
     while at < len(text):
         if text[at] == "-" and at and at + 1 < len(text):
-            low, high = ord(text[at - 1]), min(ord(text[at + 1]), 0x10FFFF)
-            step = 1 if low <= high else -1
-            if abs(high - low) > 0xFFFF:
-                parts.append(text[at + 1])
-            else:
-                parts.extend(map(chr, range(low + step, high + step, step) if low != high else ()))
+            low, high = ord(text[at - 1]), ord(text[at + 1])
+            size += abs(high - low)
+            if size > call.limits.text:
+                call.processor.fail_limit("text", call.level, call.offset)
+            step = 1 if low < high else -1
+            parts.extend(map(chr, range(low + step, high + step, step) if low != high else ()))
             at += 2
         else:
             parts.append(text[at])
@@ -110,7 +110,9 @@ def substitute_pattern(call: Invocation) -> str:
 
 def _compile(call: Invocation) -> Pattern | None:
     try:
-        return Pattern(call[1], call.limits.pattern_steps)
+        return Pattern(call[1], call.processor.patterns)
+    except PatternCostError:
+        call.processor.fail_limit("pattern_steps", call.level, call.offset)
     except PatternError as error:
         call.warn(f"bad regular expression: `{call[1]}': {error}")
         return None
@@ -118,6 +120,7 @@ def _compile(call: Invocation) -> Pattern | None:
 
 def _search(call: Invocation, pattern: Pattern, text: str, start: int) -> Match | None:
     try:
+        call.processor.patterns.spend(len(call[2]))
         return pattern.search(text, start)
     except PatternCostError:
         call.processor.fail_limit("pattern_steps", call.level, call.offset)

@@ -163,8 +163,24 @@ def test_no_pattern_takes_exponential_time(pattern):
     assert time.process_time() - started < 10
 
 
-def test_ranges_of_translit_do_not_blow_up():
-    assert run("translit(`abc',`\x01-\U0010ffff',`x')\n").text.endswith("\n")
+CHEAP_TO_WRITE = {
+    "ranges of translit": "translit(`abc',`" + "\x01-\U0010ffff" * 100 + "',`x')",
+    "many alternatives": "regexp(`x',`" + "a\\|" * 200_000 + "')",
+    "many anchors": "patsubst(`x',`" + "^" * 1_000_000 + "')",
+    "many groups": "regexp(`" + "x" * 1000 + "',`" + "\\(" * 5_000 + "y" + "\\)" * 5_000 + "')",
+    "many patterns": "define(`t',`regexp(`aaaaaaaaaaaaaaaaaaaa',`\\(a*a*\\)*b')t')t",
+    "replacements of nothing": "patsubst(`" + "x" * 5000 + "',`\\(\\)x',`" + "\\1" * 50_000 + "')",
+    "bodies of nothing": "define(`n',`" + "$9" * 200_000 + "')define(`t',`n()n()n()n()t')t",
+    "copies by defn": "define(`n',`" + "x" * 1_000_000 + "')defn(" + "`n'," * 10_000 + ")",
+    "expressions": "define(`n',`" + "1+" * 100_000 + "1')define(`t',`eval(n)t')t",
+}
+
+
+@pytest.mark.parametrize("text", CHEAP_TO_WRITE.values(), ids=CHEAP_TO_WRITE)
+def test_what_is_cheap_to_write_is_not_dear_to_run(text):
+    started = time.process_time()
+    assert refused(text + "\n", steps=100_000, pattern_steps=200_000).code == "m4-limit"
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(
