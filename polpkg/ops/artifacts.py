@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from polpkg import __version__
 from polpkg.errors import TargetError, TrustError
 from polpkg.ops.compiling import BuildSettings, compile_policy, link_assembly
-from polpkg.policy.ir.statements import AvKind
 from polpkg.targets.layout import POLICYDB_FILE
 from polpkg.targets.wanted import PolicyArtifact
 
@@ -148,6 +147,8 @@ def readable_forms(policy: LinkedPolicy) -> dict[str, bytes]:
 
 def count_allow_rules(policy: LinkedPolicy) -> int:
     """Allow rules as a policydb has them: one for each source, target and class, and for each conditional branch."""
+    from polpkg.policy.ir.statements import AvKind
+
     always = {rule[1:4] for rule in policy.rules if rule.kind is AvKind.ALLOW}
     branches = (branch for c in policy.conditionals for branch in (c.then, c.otherwise))
     return len(always) + sum(len({r[1:4] for r in branch if r.kind is AvKind.ALLOW}) for branch in branches)

@@ -20,7 +20,6 @@ from polpkg.ops.artifacts import (
     make_artifact,
     with_inputs,
 )
-from polpkg.ops.assembly import assemble
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
 from polpkg.ops.project_files import ProjectFiles, read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
@@ -298,6 +297,8 @@ class _Builder:
         if self.receipt is not None and len(reused) == len(slots):
             functions = self.receipt.functions
         else:
+            from polpkg.ops.assembly import assemble
+
             assembly = assemble(self._load(), self.project)
             functions = assembly.claims.summary()
             for slot in slots:

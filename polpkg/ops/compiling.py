@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polpkg.policy.link import LinkOptions, link
-from polpkg.policy.modules import build_modules
-
 if TYPE_CHECKING:
     from polpkg.diagnostics import Diagnostic
     from polpkg.ops.assembly import Assembly
@@ -30,6 +27,9 @@ class BuildSettings:
 
 def link_assembly(assembly: Assembly, abi: Abi, *, mls: bool = False) -> tuple[LinkedPolicy, tuple[Diagnostic, ...]]:
     """Links the packages for `abi`; the policy and its warnings.  Raises PolicyError with every finding."""
+    from polpkg.policy.link import LinkOptions, link
+    from polpkg.policy.modules import build_modules
+
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
     result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed))
     return result.policy, result.warnings

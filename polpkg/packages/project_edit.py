@@ -74,6 +74,8 @@ def edit_project(text: str, change: ProjectChange, file: str = "policy.toml") ->
     """
     before = read_project(text, file)
     after = apply_change(before, change)
+    if text.strip() and after == before:
+        return text
     return _edited(text, before, after) if text.strip() else render_project(after)
 
 

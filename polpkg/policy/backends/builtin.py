@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polpkg.policy.backends.refusals import refuse_unloadable
-from polpkg.policy.policydb.lower import lower
-from polpkg.policy.policydb.writer import write_policydb
-
 if TYPE_CHECKING:
     from polpkg.policy.backends.backend import CompileOptions
     from polpkg.policy.ir.linked import LinkedPolicy
@@ -31,5 +27,9 @@ class BuiltinBackend:
 
     def compile(self, policy: LinkedPolicy, options: CompileOptions) -> bytes:
         """The canonical policydb of `policy`; see `polpkg.policy.policydb.lower`."""
+        from polpkg.policy.backends.refusals import refuse_unloadable
+        from polpkg.policy.policydb.lower import lower
+        from polpkg.policy.policydb.writer import write_policydb
+
         refuse_unloadable(policy, options.version)
         return write_policydb(lower(policy, options.version))

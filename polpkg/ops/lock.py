@@ -1,0 +1,131 @@
+"""`polpkg lock`: resolve, and write or check policy.lock."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from polpkg.diagnostics import Diagnostic, Origin
+from polpkg.errors import PendingError, UsageError
+from polpkg.ops.output import write_output
+from polpkg.ops.project_files import ProjectFiles
+from polpkg.ops.resolution import resolve_requirements, with_options
+from polpkg.packages.lock import LOCK_FILE, render_lock, why_stale
+from polpkg.packages.project import PROJECT_FILE, Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from polpkg.ops.context import Context
+    from polpkg.ops.project_files import ReadFiles
+    from polpkg.packages.lock import Lockfile
+    from polpkg.packages.requirement import Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class LockAnswer:
+    """A lock; `path` is the file that has it now, None when none was written, `changed` whether it had another."""
+
+    lock: Lockfile
+    path: Path | None = None
+    changed: bool = False
+
+
+def lock_requirements(
+    context: Context,
+    requirements: tuple[Requirement, ...],
+    *,
+    project: Project | None = None,
+    options: tuple[tuple[str, str], ...] = (),
+    xen: str = "",
+    output: Path | None = None,
+) -> LockAnswer:
+    """Resolves `requirements` alone, with the indexes of `project`; written to `output` if it is given.
+
+    Raises ResolutionError with the proof, and what the indexes raise.
+    """
+    known = project or Project()
+    indexes = Project(indexes=known.indexes, index_map=known.index_map)
+    lock, _ = resolve_requirements(
+        context, with_options(indexes, options), requirements, xen=xen_version(xen)
+    )
+    return LockAnswer(lock) if output is None else _written(lock, output)
+
+
+def lock_project(context: Context, folder: Path, *, xen: str = "", output: Path | None = None) -> LockAnswer:
+    """Resolves what the policy.toml in `folder` asks for, and writes policy.lock beside it, or `output`.
+
+    Versions that are locked stay where they fit.  Raises as `lock_requirements` does, and UsageError `no-project`.
+    """
+    files = _read(folder)
+    lock, _ = resolve_requirements(
+        context,
+        files.project,
+        files.project.requirements,
+        previous=files.lock,
+        xen=xen_version(xen or files.project.target.xen),
+    )
+    return _written(lock, output or folder / LOCK_FILE)
+
+
+def check_lock(context: Context, folder: Path) -> Lockfile:
+    """The lock in `folder`, which answers its policy.toml.
+
+    Raises PendingError `stale-lock` with a finding for each reason why it does not, placed in policy.toml where that
+    is the line to look at.
+    """
+    files = _read(folder)
+    if files.lock is None:
+        message = f"there is no {LOCK_FILE} beside {folder / PROJECT_FILE}"
+        raise PendingError("stale-lock", message, hint="run `polpkg lock`")
+    requirements = tuple(context.named(r) for r in files.project.requirements)
+    reasons = why_stale(files.lock, requirements, files.project.options)
+    if reasons:
+        raise PendingError.of(_finding(files.project, reason) for reason in reasons)
+    return files.lock
+
+
+def xen_version(xen: str) -> str:
+    """The full version that `--xen` means; empty for none.  Raises as `resolve_xen` does."""
+    if not xen:
+        return ""
+    from polpkg.policy.abi.hypervisor import resolve_xen
+
+    return resolve_xen(xen).version
+
+
+def _read(folder: Path) -> ReadFiles:
+    if not (folder / PROJECT_FILE).is_file():
+        raise UsageError(
+            "no-project",
+            f"there is no {PROJECT_FILE} in {folder}",
+            hint="name packages, as in `polpkg lock vmv`, or the folder of a policy.toml with --project",
+        )
+    return ProjectFiles(folder).read()
+
+
+def _written(lock: Lockfile, path: Path) -> LockAnswer:
+    content = render_lock(lock).encode()
+    if path.is_file() and path.read_bytes() == content:
+        return LockAnswer(lock, path)
+    write_output(path, content)
+    return LockAnswer(lock, path, changed=True)
+
+
+_ASKED = re.compile(r"policy\.toml requires ([a-z0-9-]+)")
+_OPTIONS = re.compile(r"options of ([a-z0-9-]+)")
+
+
+def _finding(project: Project, reason: str) -> Diagnostic:
+    """A reason why the lock is stale, with the line of policy.toml that it is about when there is one."""
+    from polpkg.packages.toml_places import find_place
+
+    hint = "run `polpkg lock`"
+    for pattern, table in ((_ASKED, "packages"), (_OPTIONS, "options")):
+        found = pattern.match(reason)
+        if found and found[1] in getattr(project, table):
+            line, column = find_place(project.text, (table, found[1]))
+            text = project.text.split("\n")[line - 1] if line else ""
+            return Diagnostic("stale-lock", reason, Origin("", "", project.file, line, column), hint, text, column)
+    return Diagnostic("stale-lock", reason, hint=hint)

@@ -1,0 +1,155 @@
+"""`polpkg verify`: whether a target still is what was installed.
+
+The files are compared with the receipt, the lock with policy.toml, and the policy is built once more from the locked
+packages: the same bytes must come out.  What cannot be looked at is said, not passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.errors import NetworkError, PolicyError, PolpkgError, TargetError, TrustError, UsageError
+from polpkg.ops.installed import read_inputs
+from polpkg.targets.layout import LOCK_FILE, PROJECT, generation_path
+from polpkg.targets.verify import verify_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polpkg.ops.assembly import Assembly
+    from polpkg.ops.context import Context
+    from polpkg.ops.installed import Installed
+    from polpkg.policy.abi import Abi
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.target import Target
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it was left: its kind, as `--json` has it, where, and in one line what."""
+
+    kind: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found: `drift`, what was compared and differs; `skipped`, what could not be compared and why."""
+
+    generation: int
+    drift: tuple[Finding, ...]
+    skipped: tuple[str, ...]
+    rebuilt: int
+
+
+class _Skipped(NamedTuple):
+    reason: str
+
+
+def verify_target(context: Context, target: Target) -> Verification:
+    """Compares `target` with what its current generation says.
+
+    Raises TargetError: `no-generation` when nothing is installed, `damaged-receipt`, and what reading files raises.
+    """
+    from polpkg.targets.generations import current_generation
+
+    drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target)]
+    receipt = current_generation(target)
+    if receipt is None:
+        raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
+    try:
+        installed = read_inputs(target, receipt)
+    except (TargetError, PolicyError) as error:
+        reason = f"the lock and the policy were not looked at: {error.message}"
+        return Verification(receipt.generation, tuple(drift), (reason,), 0)
+    drift += _stale(installed)
+    found = tuple(_rebuild(context, target, installed))
+    skipped = tuple(each.reason for each in found if isinstance(each, _Skipped))
+    drift += [each for each in found if isinstance(each, Finding)]
+    return Verification(receipt.generation, tuple(drift), skipped, sum(1 for each in found if each is None))
+
+
+def _stale(installed: Installed) -> Iterator[Finding]:
+    from polpkg.packages.lock import why_stale
+
+    for reason in why_stale(installed.lock, installed.project.requirements, installed.project.options):
+        yield Finding("stale-lock", PROJECT, f"the lock is not an answer to policy.toml: {reason}")
+
+
+def _rebuild(context: Context, target: Target, installed: Installed) -> Iterator[Finding | _Skipped | None]:
+    """For each policy: None when it came out the same, else what differs or why it was not built."""
+    try:
+        assembly = _assemble(context, installed)
+    except (NetworkError, UsageError) as error:
+        yield _Skipped(f"the policy was not built again: {error.message}")
+        return
+    except (TrustError, PolicyError) as error:
+        lock = f"{generation_path(installed.receipt.generation)}/{LOCK_FILE}"
+        yield Finding("packages-changed", lock, f"the policy cannot be built again: {error.message}")
+        return
+    except PolpkgError as error:  # an index no longer has a release
+        yield _Skipped(f"the policy was not built again: {error.message}")
+        return
+    for policy in installed.receipt.policies:
+        yield _compare(context, target, installed, assembly, policy)
+
+
+def _assemble(context: Context, installed: Installed) -> Assembly:
+    from polpkg.ops.assembly import assemble
+    from polpkg.ops.resolution import load_packages
+
+    catalog = context.catalog(installed.project, installed.project.requirements)
+    return assemble(load_packages(context, installed.lock, catalog), installed.project)
+
+
+def _compare(
+    context: Context, target: Target, installed: Installed, assembly: Assembly, policy: PolicyRecord
+) -> Finding | _Skipped | None:
+    from polpkg.ops.artifacts import Slot, make_artifact
+    from polpkg.ops.compiling import BuildSettings
+
+    path = policy.boot_files[0].path if policy.boot_files else policy.abi[:12]
+    abi = _find_abi(target, installed.receipt, policy)
+    if abi is None:
+        return _Skipped(f"{path} was not built again: the tables of its hypervisor are not at hand")
+    settings = BuildSettings(policy.backend, policy.policydb_version, installed.project.target.mls)
+    try:
+        backend = context.backend(policy.backend)
+        slot = Slot(policy.abi, policy.xen_version, policy.boot_files)
+        artifact, _ = make_artifact(assembly, abi, slot, backend, settings)
+    except PolicyError as error:
+        return Finding("policy-differs", path, f"{path} cannot be built again: {error.message}")
+    except PolpkgError as error:  # the tool of the backend is missing, or a plugin that brought it
+        return _Skipped(f"{path} was not built again: {error.message}")
+    if artifact.record.sha256 == policy.sha256:
+        return None
+    return Finding("policy-differs", path, _difference(path, installed.receipt, policy, artifact.backend_version))
+
+
+def _difference(path: str, receipt: Receipt, policy: PolicyRecord, backend_version: str) -> str:
+    """What to say about a policy that came out differently; another compiler is the likely reason."""
+    from polpkg import __version__
+
+    reasons: list[str] = []
+    if receipt.polpkg != __version__:
+        reasons.append(f"it was made by polpkg {receipt.polpkg}, this is {__version__}")
+    if policy.backend_version != backend_version:
+        reasons.append(f"by {policy.backend} {policy.backend_version}, here is {backend_version}")
+    because = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{path} is not what its packages give when they are built again{because}"
+
+
+def _find_abi(target: Target, receipt: Receipt, policy: PolicyRecord) -> Abi | None:
+    """The ABI that a policy was compiled for: of the hypervisor file in the target, or of the release."""
+    from polpkg.policy.abi import load_abi
+    from polpkg.targets.probe import probe_hypervisors, read_contents
+
+    for hypervisor in probe_hypervisors(target, receipt):
+        if hypervisor.fingerprint == policy.abi:
+            return replace(read_contents(target, hypervisor).abi, version=policy.xen_version)
+    try:
+        abi = load_abi(policy.xen_version)
+    except UsageError:
+        return None
+    return abi if abi.fingerprint == policy.abi else None
