@@ -68,7 +68,7 @@ def emit_conf(policy: LinkedPolicy, *, neverallows: bool = True, origins: bool =
     PolicyError `conf-inexpressible` for what the language has no words for: an MLS policy without a constraint on
     levels, levels in a constraint of a policy without MLS.
     """
-    return "".join(_Emitter(policy, origins=origins).lines(neverallows=neverallows))
+    return "".join(_Emitter(policy, origins=origins).lines(neverallows=neverallows)).lstrip()
 
 
 class _Emitter:
@@ -199,7 +199,7 @@ class _Emitter:
 
     def conditionals(self) -> Iterator[str]:
         for conditional in self.policy.conditionals:
-            yield f"if ({self.condition(conditional)}) {{"
+            yield f"if {_bracketed(self.condition(conditional))} {{"
             yield from self.branch(conditional.then)
             if conditional.otherwise:
                 yield "} else {"
@@ -257,7 +257,7 @@ class _Emitter:
         if constraint.permissions:
             about += f" {self.permissions(constraint.security_class, constraint.permissions)}"
         expression = fold(constraint.expression, constraint_arity, self.term)
-        yield f"{prefix}{keyword} {about} ({expression});"
+        yield f"{prefix}{keyword} {about} {_bracketed(expression)};"
 
     def term(self, term: LinkedTerm | ConstraintConnective, operands: Sequence[str]) -> str:
         if isinstance(term, ConstraintConnective):
@@ -334,6 +334,11 @@ def _operation(operator: str, operands: Sequence[str]) -> str:
     if len(operands) == 2:
         return f"({operands[0]} {operator} {operands[1]})"
     return f"{operator}{operands[0]}" if operator == "!" else f"{operator} ({operands[0]})"
+
+
+def _bracketed(expression: str) -> str:
+    """In brackets; an operator with two operands is already."""
+    return expression if expression.startswith("(") else f"({expression})"
 
 
 def _range_of(keyword: str) -> Callable[[LinkedObjectContext], str]:
