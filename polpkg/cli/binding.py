@@ -16,7 +16,6 @@ import typer.main
 from polpkg.cli.console import Console
 from polpkg.cli.options import OutputOptions
 from polpkg.errors import PolpkgError, UsageError
-from polpkg.plugin.values import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +52,10 @@ def run_function(name: str, function: Callable[..., Any], words: Sequence[str]) 
 
 def _finish(console: Console, result: Any) -> int:
     """The exit code of a verb's result; a plugin's `CommandResult` is printed first."""
+    if result is None or isinstance(result, int):
+        return int(result or 0)
+    from polpkg.plugin.values import CommandResult
+
     if isinstance(result, CommandResult):
         console.answer(result.document, result.text)
         return result.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -31,22 +32,26 @@ MAP_FILE = "map.json"
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One ABI that a target needs a policy for, and the boot files that it goes to."""
+    """One ABI that a target needs a policy for, and the boot files that it goes to.
+
+    The ABI is that of a hypervisor file of the target, or of what `--xen` or policy.toml names.
+    """
 
     fingerprint: str
     version: str
     boot_files: tuple[BootFile, ...]
     hypervisor: HypervisorFile | None = None
+    xen: str = ""
 
     def abi(self, target: Target) -> Abi:
-        """The ABI itself: from the hypervisor file, or the table of the release."""
+        """The ABI itself.  Raises TargetError when the hypervisor file cannot be read."""
         if self.hypervisor is not None:
             from polpkg.targets.probe import read_contents
 
             return read_contents(target, self.hypervisor).abi
-        from polpkg.policy.abi import load_abi
+        from polpkg.policy.abi.hypervisor import resolve_xen
 
-        return load_abi(self.version)
+        return resolve_xen(self.xen)
 
 
 def find_slots(target: Target, hypervisors: Sequence[HypervisorFile], xen: str, recorded: str) -> tuple[Slot, ...]:
@@ -72,7 +77,6 @@ def _named_slot(target: Target, usable: Sequence[HypervisorFile], xen: str) -> S
     Its policy goes to the files of the target that have its ABI, and if none has, to where Xen's own installation of
     that version would look for it.
     """
-    from polpkg.policy.abi.hypervisor import resolve_xen
     from polpkg.targets.boot.placing import place_for_version, place_policies
 
     if not xen:
@@ -81,11 +85,24 @@ def _named_slot(target: Target, usable: Sequence[HypervisorFile], xen: str) -> S
             f"there is no hypervisor in {target.name}, and none is named",
             hint="install Xen there first, or say with --xen which release it will have, as in --xen 4.17",
         )
-    abi = resolve_xen(xen)
-    places = place_policies([h for h in usable if h.fingerprint == abi.fingerprint])
-    if abi.fingerprint in places:
-        return Slot(abi.fingerprint, abi.version, places[abi.fingerprint])
-    return Slot(abi.fingerprint, abi.version, (place_for_version(abi.version),))
+    fingerprint, version = _fingerprint_and_version(xen)
+    places = place_policies([h for h in usable if h.fingerprint == fingerprint])
+    if fingerprint in places:
+        return Slot(fingerprint, version, places[fingerprint], xen=xen)
+    return Slot(fingerprint, version, (place_for_version(version),), xen=xen)
+
+
+def _fingerprint_and_version(xen: str) -> tuple[str, str]:
+    """What `--xen` means; a release is looked up without reading its table."""
+    if "/" in xen or os.path.exists(xen):  # noqa: PTH110 - pathlib is not needed for more than this here
+        from polpkg.policy.abi.hypervisor import resolve_xen
+
+        abi = resolve_xen(xen)
+        return abi.fingerprint, abi.version
+    from polpkg.policy.abi.catalogue import find_release
+
+    release = find_release(xen)
+    return release.fingerprint, release.version
 
 
 def inputs_digest(project: bytes, lock: bytes, slot: Slot, backend: Backend, settings: BuildSettings) -> str:

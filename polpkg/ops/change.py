@@ -240,20 +240,20 @@ def _check_removable(before: Project, names: tuple[str, ...]) -> None:
 
 def _lock(
     context: Context, project: Project, previous: Lockfile | None, request: ChangeRequest, xen: str
-) -> tuple[Lockfile, Catalog]:
-    """The lock to use: as it is when it still answers, resolved otherwise."""
+) -> tuple[Lockfile, Catalog | None]:
+    """The lock to use: as it is when it still answers, resolved otherwise; and the catalog, if one was opened."""
     if request.locked:
         return use_lock(context, project, previous)
     requirements = tuple(context.named(r) for r in project.requirements)
     movable = request.move is None or request.move or any(r.is_path for r in requirements)
     if previous is not None and not movable and not why_stale(previous, requirements, project.options):
-        return previous, context.catalog(project, requirements)
+        return previous, None
     move = frozenset(previous.versions) if request.move is None and previous else request.move or frozenset()
     return resolve_requirements(context, project, requirements, previous=previous, move=move, xen=xen)
 
 
 def _set_instances(
-    context: Context, text: str, project: Project, request: ChangeRequest, lock: Lockfile, catalog: Catalog
+    context: Context, text: str, project: Project, request: ChangeRequest, lock: Lockfile, catalog: Catalog | None
 ) -> str:
     """policy.toml with the instance and the parameters that were asked for; the packages' manifests say what fits."""
     from polpkg.packages.settings import parse_settings
@@ -268,7 +268,7 @@ def _set_instances(
         locked = lock.get(name)
         if locked is None:
             continue
-        manifest = context.fetch(locked, catalog).manifest
+        manifest = context.fetch(locked, catalog or context.catalog(project)).manifest
         values = parse_settings((f"{k}={v}" for k, v in request.settings.items()), manifest)
         instances[name] = {request.instance or name: values}
     return edit_project(text, ProjectChange(instances=instances), project.file)
@@ -283,7 +283,7 @@ class _Builder:
     receipt: Receipt | None
     project: Project
     lock: Lockfile
-    catalog: Catalog
+    catalog: Catalog | None
     settings: BuildSettings
     text: bytes
 
@@ -311,7 +311,8 @@ class _Builder:
         return WantedState(self.text, lock_text, packages, functions, artifacts, action), warnings
 
     def _load(self) -> Locked:
-        return load_packages(self.context, self.lock, self.catalog)
+        catalog = self.catalog or self.context.catalog(self.project, self.project.requirements)
+        return load_packages(self.context, self.lock, catalog)
 
     def _reuse(self, slot: Slot, inputs: str) -> PolicyArtifact | None:
         """What the current generation has for a slot, when it was made from the same; a damaged one is made again."""

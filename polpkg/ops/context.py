@@ -8,24 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polpkg.errors import NetworkError, PolpkgError, TargetError, UsageError
-from polpkg.packages.index.catalog import Catalog
-from polpkg.packages.index.directories import DirectoryIndex, package_directories
 from polpkg.packages.index.index import BUNDLED, PATH
-from polpkg.packages.index.opening import open_index, open_path
-from polpkg.packages.names import did_you_mean
-from polpkg.packages.source import read_archive
-from polpkg.packages.store import ArchiveStore, cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from polpkg.diagnostics import Diagnostic
+    from polpkg.packages.index.catalog import Catalog
     from polpkg.packages.index.index import Index
     from polpkg.packages.lock import LockedPackage
     from polpkg.packages.manifest import Manifest
     from polpkg.packages.project import Project
     from polpkg.packages.requirement import Requirement
     from polpkg.packages.source import PackageFiles
+    from polpkg.packages.store import ArchiveStore
     from polpkg.plugin.manager import Plugins
     from polpkg.policy.backends.backend import Backend
     from polpkg.targets.target import Target
@@ -60,6 +56,8 @@ class Context:
     @cached_property
     def bundled(self) -> Index:
         """The packages that polpkg and its plugins bring along, as one index."""
+        from polpkg.packages.index.directories import DirectoryIndex, package_directories
+
         folders = [f for source in self.plugins.package_sources for f in package_directories(source.directory)]
         return DirectoryIndex(BUNDLED, folders)
 
@@ -68,6 +66,9 @@ class Context:
 
         Raises what opening an index raises.
         """
+        from polpkg.packages.index.catalog import Catalog
+        from polpkg.packages.index.opening import open_index
+
         indexes = [open_index(name, self._local(location), override=True) for name, location in self.indexes.items()]
         for name, setting in project.indexes.items():
             if name not in self.indexes:
@@ -85,6 +86,8 @@ class Context:
             raise NetworkError("offline", f"index {name} is on the network, and --offline forbids using it")
 
     def _named_paths(self, requirements: Iterable[Requirement]) -> Iterable[tuple[str, Index]]:
+        from polpkg.packages.index.opening import open_path
+
         for requirement in requirements:
             if requirement.is_path:
                 index = open_path(self.working_directory / requirement.path)
@@ -95,12 +98,14 @@ class Context:
         """A path requirement with the name of the package that is there; any other as it is."""
         if not requirement.is_path or requirement.name:
             return requirement
+        from polpkg.packages.index.opening import open_path
+
         names = open_path(self.working_directory / requirement.path).names()
         return requirement.named(names[0])
 
     def manifest_at(self, path: str) -> Manifest:
         """The manifest of the package directory or archive at `path`.  Raises UsageError and PolicyError."""
-        from polpkg.packages.source import read_manifest_in
+        from polpkg.packages.source import read_archive, read_manifest_in
 
         place = self.working_directory / path
         return read_manifest_in(place) if place.is_dir() else read_archive(place.read_bytes(), label=path).manifest
@@ -108,6 +113,8 @@ class Context:
     @cached_property
     def store(self) -> ArchiveStore:
         """The archives that were fetched before."""
+        from polpkg.packages.store import ArchiveStore, cache_directory
+
         return ArchiveStore(cache_directory())
 
     def fetch(self, package: LockedPackage, catalog: Catalog) -> PackageFiles:
@@ -115,6 +122,8 @@ class Context:
 
         Raises TrustError when it is another, and ResolutionError when the index has the release no more.
         """
+        from polpkg.packages.source import read_archive
+
         label = f"{package.name} {package.version}"
         if package.index in _LOCAL:
             return read_archive(self._from_index(package, catalog), expected_sha256=package.sha256, label=label)
@@ -142,8 +151,17 @@ class Context:
 
         Raises UsageError when there is none, and PolpkgError when the tool it needs is missing.
         """
+        from polpkg.plugin.own import BACKENDS
+
+        if name in BACKENDS:
+            from importlib import import_module
+
+            module, _, attribute = BACKENDS[name][1].partition(":")
+            return getattr(import_module(module), attribute)()
         known = self.plugins.backends
         if name not in known:
+            from polpkg.packages.names import did_you_mean
+
             hint = did_you_mean(name, known) or f"there are {', '.join(sorted(known))}"
             raise UsageError("unknown-backend", f"there is no backend `{name}`", hint=hint)
         return self.plugins.load(known[name])()

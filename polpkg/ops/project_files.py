@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.packages.lock import LOCK_FILE, Lockfile, read_lock
 from polpkg.packages.project import PROJECT_FILE, Project, read_project
-from polpkg.packages.store import write_atomically
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ class ProjectFiles:
 
     def write(self, project: bytes, lock: bytes) -> None:
         """Writes both, each at one instant; what is the same already is not touched."""
+        from polpkg.packages.store import write_atomically
+
         for name, content in ((PROJECT_FILE, project), (LOCK_FILE, lock)):
             path = self.folder / name
             if not path.exists() or path.read_bytes() != content:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from polpkg.packages.manifest import ParameterValue
 from polpkg.packages.names import NAME_RULE, is_name
 from polpkg.packages.requirement import Requirement, canonical_specifier, is_path_text
 from polpkg.packages.tables import Document, Table, read_toml
@@ -24,6 +23,8 @@ from polpkg.packages.versions import is_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from polpkg.packages.manifest import ParameterValue
 
 PROJECT_FILE = "policy.toml"
 """The name of the file."""

@@ -6,6 +6,7 @@ Only references stand here: this module imports neither wing, and listing the ba
 from __future__ import annotations
 
 from polpkg.plugin.hookspecs import hookimpl
+from polpkg.plugin.own import BACKENDS
 from polpkg.plugin.values import Component, PackageSource, Role, RoleLabel, XlKey
 
 
@@ -34,13 +35,7 @@ def polpkg_register_roles() -> tuple[Role, ...]:
 @hookimpl
 def polpkg_register_backends() -> tuple[Component, ...]:
     """The three compilers of DESIGN.md section 6."""
-    return (
-        Component("builtin", "pure Python, needs no other tool", "polpkg.policy.backends.builtin:BuiltinBackend"),
-        Component(
-            "checkpolicy", "SELinux's compiler of policy.conf", "polpkg.policy.backends.checkpolicy:CheckpolicyBackend"
-        ),
-        Component("secilc", "SELinux's compiler of CIL", "polpkg.policy.backends.secilc:SecilcBackend"),
-    )
+    return tuple(Component(name, *rest) for name, rest in BACKENDS.items())
 
 
 @hookimpl
