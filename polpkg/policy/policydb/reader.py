@@ -47,6 +47,7 @@ class _Reader:
         self.cursor = cursor
         self.version, self.config = _read_header(cursor)
         self.is_newer = self.version >= layout.VERSION_DEVICE_TREE
+        self.offsets: dict[str, int] = {}
 
     def read(self) -> model.PolicyDb:
         cursor = self.cursor
@@ -55,17 +56,17 @@ class _Reader:
             config=self.config,
             capabilities=cursor.ebitmap(),
             permissive=cursor.ebitmap(),
-            commons=self.symbols(self.common),
-            classes=self.symbols(self.security_class),
-            roles=self.symbols(self.role),
+            commons=self.section("commons", lambda: self.symbols(self.common)),
+            classes=self.section("classes", lambda: self.symbols(self.security_class)),
+            roles=self.section("roles", lambda: self.symbols(self.role)),
             types=self.symbols(self.type),
             users=self.symbols(self.user),
             booleans=self.symbols(self.boolean),
             sensitivities=self.symbols(self.sensitivity),
             categories=self.symbols(self.category),
-            rules=self.av_table(),
+            rules=self.section("rules", self.av_table),
             conditionals=self.list_of(self.conditional, 16),
-            role_transitions=self.list_of(self.role_transition, 12),
+            role_transitions=self.section("role_transitions", lambda: self.list_of(self.role_transition, 12)),
             role_allows=self.list_of(self.role_allow, 8),
             filename_transitions=self.list_of(self.filename_transition, 20) if self.is_newer else (),
             object_contexts=tuple(map(self.object_contexts, range(layout.OBJECT_CONTEXT_KINDS[self.version]))),
@@ -82,8 +83,13 @@ class _Reader:
         cursor.check_count(policy.types.primary, len(EMPTY), cursor.at)
         rows = tuple([cursor.ebitmap() for _ in range(policy.types.primary)])
         policy = replace(policy, type_attributes=rows, trailing=cursor.data[cursor.at :])
-        validate(policy)
+        validate(policy, self.offsets)
         return policy
+
+    def section(self, name: str, read: Callable[[], Datum]) -> Datum:
+        """What `read` reads, with a note of where it began."""
+        self.offsets[name] = self.cursor.at
+        return read()
 
     def list_of(self, item: Callable[[], Datum], smallest: int) -> tuple[Datum, ...]:
         return tuple([item() for _ in range(self.cursor.count(smallest))])

@@ -6,7 +6,7 @@ lifted, searched and written without running past a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from polpkg.errors import PolicyError
@@ -20,13 +20,24 @@ _OPERATORS = range(1, 6)
 _CONDITION_OPERATORS = range(2, 8)
 
 
-def validate(policy: model.PolicyDb) -> None:
-    """Raises PolicyError `policydb-corrupt` when a number in `policy` names nothing, or two names have one number."""
-    _check_symbols(policy)
-    _check_classes(policy)
-    _check_sets(policy)
-    _check_rules(policy)
-    _check_labels(policy)
+def validate(policy: model.PolicyDb, offsets: Mapping[str, int]) -> None:
+    """See that every number in `policy` names something and that no two names have one number.
+
+    `offsets` says where in the file the sections `commons`, `classes`, `roles`, `rules` and `role_transitions` begin.
+    Raises PolicyError `policydb-corrupt`, with the offset of the section.
+    """
+    for section, check in (
+        ("commons", _check_symbols),
+        ("classes", _check_classes),
+        ("roles", _check_sets),
+        ("rules", _check_rules),
+        ("role_transitions", _check_labels),
+    ):
+        try:
+            check(policy)
+        except PolicyError as error:
+            message = f"{error.message}, in the section that begins at offset {offsets[section]}"
+            raise PolicyError(error.code, message) from error
 
 
 def _corrupt(what: str) -> NoReturn:
