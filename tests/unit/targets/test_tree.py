@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from stat import S_IMODE
 
 import pytest
@@ -146,7 +147,7 @@ def test_rename_does_not_replace(tree):
 
 
 def test_no_descriptor_is_left_open(tree):
-    before = set(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     tree.write("/a/b/c", b"x")
     tree.write_tree("/t", {"a/b": b"", "c": b""})
     tree.stat("/a/b/c")
@@ -157,7 +158,7 @@ def test_no_descriptor_is_left_open(tree):
         pass
     with pytest.raises(TargetError):
         tree.read("/a/b/c/d")
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_root_that_does_not_exist(tmp_path):
@@ -203,7 +204,7 @@ class TestPreflight:
         assert self.refusal(tree, size=1 << 60) == "target-full"
 
     def test_no_inodes(self, tree, monkeypatch):
-        real = os.fstatvfs(os.open("/", os.O_PATH))
+        real = os.statvfs("/")
         values = list(real)
         values[5:8] = [1000, 0, 0]
         monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(values))
