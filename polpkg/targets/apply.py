@@ -71,7 +71,7 @@ def apply_plan(
         return read_generation(target, plan.generation)
     _check(target, plan)
     files = _generation_files(target, plan, wanted)
-    receipt = _receipt(plan, files, created or creation_time(), polpkg)
+    receipt = _receipt(plan, wanted, files, created or creation_time(), polpkg)
     journal = Journal(plan.generation, plan.previous, tuple(_file_change(each) for each in plan.file_changes))
     try:
         _prepare(target, plan, {**files, RECEIPT_FILE: render_receipt(receipt)}, journal)
@@ -127,7 +127,7 @@ def _generation_files(target: Target, plan: Plan, wanted: WantedState) -> dict[s
     return {**wanted.files, **backups, PLAN_FILE: render_document(plan_document(plan))}
 
 
-def _receipt(plan: Plan, files: Mapping[str, bytes], created: str, polpkg: str) -> Receipt:
+def _receipt(plan: Plan, wanted: WantedState, files: Mapping[str, bytes], created: str, polpkg: str) -> Receipt:
     return Receipt(
         plan.generation,
         plan.previous,
@@ -138,6 +138,7 @@ def _receipt(plan: Plan, files: Mapping[str, bytes], created: str, polpkg: str) 
         plan.functions,
         plan.policies,
         {path: digest(content) for path, content in files.items()},
+        wanted.unusable,
     )
 
 

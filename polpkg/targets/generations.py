@@ -133,6 +133,7 @@ def read_state(target: Target, receipt: Receipt, action: str) -> WantedState:
         receipt.functions,
         tuple(read_artifact(target, receipt, policy) for policy in receipt.policies),
         action,
+        receipt.unusable,
     )
 
 

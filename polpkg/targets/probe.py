@@ -5,14 +5,14 @@ A file whose bytes are known from the receipt is not unpacked again: its digest 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.boot.naming import is_hypervisor_name
 from polpkg.targets.document import digest
 from polpkg.targets.layout import BOOT
-from polpkg.targets.receipt import HypervisorRecord
+from polpkg.targets.receipt import HypervisorRecord, UnusableRecord
 from polpkg.targets.target import FileKind
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class HypervisorFile:
         return bool(self.fingerprint)
 
     @property
+    def unusable_record(self) -> UnusableRecord:
+        """What a receipt keeps of one that no policy can be made for."""
+        return UnusableRecord(self.path, self.sha256, self.reason)
+
+    @property
     def record(self) -> HypervisorRecord:
         """What a receipt keeps of it."""
         return HypervisorRecord(self.path, self.sha256, self.version)
@@ -82,9 +87,12 @@ def probe_hypervisors(
     target: Target, receipt: Receipt | None = None, read: Reader | None = None
 ) -> tuple[HypervisorFile, ...]:
     """As `find_hypervisors`, without an error when none can take a policy."""
-    known: dict[str, tuple[str, str]] = {}
+    known: dict[str, HypervisorFile] = {}
     if receipt is not None:
-        known = {hypervisor.sha256: (hypervisor.version, policy.abi) for hypervisor, policy in receipt.hypervisors}
+        files = (HypervisorFile(each.path, each.sha256, reason=each.reason) for each in receipt.unusable)
+        known = {each.sha256: each for each in files}
+        for found, policy in receipt.hypervisors:
+            known[found.sha256] = HypervisorFile(found.path, found.sha256, found.version, policy.abi)
     return tuple(_probe(target, path, known, read) for path in _find_files(target))
 
 
@@ -95,12 +103,11 @@ def read_contents(target: Target, hypervisor: HypervisorFile, read: Reader | Non
     return (read or _inspect)(target.read(hypervisor.path), hypervisor.path)
 
 
-def _probe(target: Target, path: str, known: dict[str, tuple[str, str]], read: Reader | None) -> HypervisorFile:
+def _probe(target: Target, path: str, known: dict[str, HypervisorFile], read: Reader | None) -> HypervisorFile:
     content = target.read(path)
     sha256 = digest(content)
-    if sha256 in known:
-        version, fingerprint = known[sha256]
-        return HypervisorFile(path, sha256, version, fingerprint)
+    if sha256 in known and (known[sha256].is_usable or known[sha256].path == path):
+        return replace(known[sha256], path=path)
     try:
         contents = (read or _inspect)(content, path)
     except TargetError as error:

@@ -37,6 +37,14 @@ class HypervisorRecord(NamedTuple):
     version: str
 
 
+class UnusableRecord(NamedTuple):
+    """A hypervisor file that no policy could be made for, and why: so that it need not be unpacked again."""
+
+    path: str
+    sha256: str
+    reason: str
+
+
 class BootFile(NamedTuple):
     """A policy file in /boot, and the hypervisor files that are booted with it.
 
@@ -75,7 +83,8 @@ class Receipt:
 
     `created`: RFC 3339, UTC.  `action`: what was asked for ("install vmv").  `parent`: the generation that was current
     before, None for the first.  `functions`: the owner of each.  `files`: the digest of every file of the generation
-    but the receipt.  `extra`: keys of a newer polpkg, as they were read.
+    but the receipt.  `unusable`: the hypervisor files that could take no policy.  `extra`: keys of a newer polpkg, as
+    they were read.
     """
 
     generation: int
@@ -87,6 +96,7 @@ class Receipt:
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     policies: tuple[PolicyRecord, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict[str, str])
+    unusable: tuple[UnusableRecord, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -120,6 +130,7 @@ def render_receipt(receipt: Receipt) -> bytes:
             "functions": dict(receipt.functions),
             "policies": [policy_document(policy) for policy in receipt.policies],
             "files": dict(receipt.files),
+            "unusable": [each._asdict() for each in receipt.unusable],
         }
     )
 
@@ -151,6 +162,7 @@ def _receipt(document: Mapping[str, Any]) -> Receipt:
         functions={str(name): str(owner) for name, owner in document["functions"].items()},
         policies=tuple(_policy(each) for each in document["policies"]),
         files={str(path): str(digest) for path, digest in document["files"].items()},
+        unusable=tuple(_unusable(each) for each in document.get("unusable", ())),
         extra={key: value for key, value in document.items() if key not in _KEYS},
     )
 
@@ -158,6 +170,10 @@ def _receipt(document: Mapping[str, Any]) -> Receipt:
 def package_document(package: PackageRecord) -> dict[str, str]:
     """`package` as it stands in JSON, here and in what commands print."""
     return {name: getattr(package, name) for name in PackageRecord.__dataclass_fields__}
+
+
+def _unusable(document: Mapping[str, Any]) -> UnusableRecord:
+    return UnusableRecord(*(str(document[key]) for key in UnusableRecord._fields))
 
 
 def _package(document: Mapping[str, Any]) -> PackageRecord:

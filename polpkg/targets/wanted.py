@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from polpkg.targets.document import digest
 from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, artifact_folder
-from polpkg.targets.receipt import BootFile, PackageRecord, PolicyRecord
+from polpkg.targets.receipt import BootFile, PackageRecord, PolicyRecord, UnusableRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class WantedState:
     """Everything that is to be true of a target.
 
     `project`, `lock`: the bytes of policy.toml and policy.lock.  `action`: what was asked for, for the history
-    ("install vmv").  `functions`: the owner of each.
+    ("install vmv").  `functions`: the owner of each.  `unusable`: hypervisor files that can take no policy; only noted.
     """
 
     project: bytes
@@ -64,6 +64,7 @@ class WantedState:
     functions: Mapping[str, str]
     artifacts: tuple[PolicyArtifact, ...]
     action: str
+    unusable: tuple[UnusableRecord, ...] = ()
 
     @property
     def records(self) -> tuple[PolicyRecord, ...]:

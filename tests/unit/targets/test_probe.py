@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -133,6 +134,23 @@ def test_a_file_that_the_receipt_knows_is_not_read_again(tree, make):
     assert read_contents(tree, again[0], read).version == "4.17.7"
     tree.write("/boot/xen-4.17.7.gz", b"4.17.8 " + b"b" * 64)
     assert find_hypervisors(tree, current_generation(tree), read)[0].fingerprint == make.ABI_B
+
+
+def test_one_without_flask_is_not_read_again(tree, make):
+    tree.write("/boot/xen-4.17.7.gz", b"4.17.7 " + b"a" * 64)
+    tree.write("/boot/xen-4.16.gz", b"4.16.0 -")
+    hypervisors = find_hypervisors(tree, read=read)
+    unusable = tuple(each.unusable_record for each in hypervisors if not each.is_usable)
+    places = place_policies(hypervisors)
+    wanted = make.wanted("one", artifacts=[make.artifact("one", boot_files=places[make.ABI_A])])
+    receipt = make.apply(tree, replace(wanted, unusable=unusable))
+    tree.write("/boot/xen-4.15.gz", b"4.16.0 -")
+    again = probe_hypervisors(tree, receipt, read)
+    assert [each.reason for each in again] == [
+        "/boot/xen-4.15.gz was built without FLASK",
+        "/boot/xen-4.16.gz was built without FLASK",
+        "",
+    ]
 
 
 class TestPlacing:
