@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from polpkg.cli.installed import policy_values
 from polpkg.cli.session import find_project, make_context, open_target
 from polpkg.errors import ExitCode
 from polpkg.ops.change import ChangeRequest, change_target
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from polpkg.cli.options import BuildOptions, ChangeOptions, IndexOptions, TargetOptions
     from polpkg.ops.change import Outcome
     from polpkg.targets.plan import Plan
-    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.receipt import Receipt
 
 
 def target_facts(build: BuildOptions) -> dict[str, str | int | bool]:
@@ -89,25 +90,6 @@ def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str,
         "policies": policies,
         "changes": plan.changes.document,
         "notes": list(plan.notes),
-    }
-
-
-def policy_values(policy: PolicyRecord, root: str) -> dict[str, Any]:
-    """One policy of a target as a JSON value; `file` is its first boot file as this machine sees it."""
-    path = policy.boot_files[0].path if policy.boot_files else ""
-    return {
-        "path": path,
-        "file": f"{root.rstrip('/')}{path}",
-        "paths": [boot.path for boot in policy.boot_files],
-        "sha256": policy.sha256,
-        "size": policy.size,
-        "policydb_version": policy.policydb_version,
-        "backend": policy.backend,
-        "abi": policy.abi,
-        "xen": policy.xen_version,
-        "types": policy.types,
-        "attributes": policy.attributes,
-        "allow_rules": policy.allow_rules,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from polpkg.diagnostics import Diagnostic, Origin
@@ -47,9 +47,7 @@ def lock_requirements(
     """
     known = project or Project()
     indexes = Project(indexes=known.indexes, index_map=known.index_map)
-    lock, _ = resolve_requirements(
-        context, with_options(indexes, options), requirements, xen=xen_version(xen)
-    )
+    lock, _ = resolve_requirements(context, with_options(indexes, options), requirements, xen=xen_version(xen))
     return LockAnswer(lock) if output is None else _written(lock, output)
 
 
@@ -99,7 +97,7 @@ def _read(folder: Path) -> ReadFiles:
     if not (folder / PROJECT_FILE).is_file():
         raise UsageError(
             "no-project",
-            f"there is no {PROJECT_FILE} in {folder}",
+            f"there is no {folder / PROJECT_FILE}",
             hint="name packages, as in `polpkg lock vmv`, or the folder of a policy.toml with --project",
         )
     return ProjectFiles(folder).read()

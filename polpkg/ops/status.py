@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
@@ -37,15 +37,15 @@ class Asked(NamedTuple):
 class Status:
     """What a target has.
 
-    `receipt`: of the current generation, None when nothing is installed.  `asked`: None when the generation's own
-    policy.toml is damaged, which `drift` then tells as well.
+    `receipt`: of the current generation, None when nothing is installed.  `asked`: None then as well, and when the
+    generation's own policy.toml is damaged, which `drift` tells.
     """
 
     target: str
     receipt: Receipt | None = None
-    asked: tuple[Asked, ...] | None = ()
+    asked: tuple[Asked, ...] | None = None
     interrupted: bool = False
-    drift: tuple[Drift, ...] = field(default=())
+    drift: tuple[Drift, ...] = ()
 
 
 def read_status(target: Target) -> Status:

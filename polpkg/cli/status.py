@@ -1,0 +1,117 @@
+"""`polpkg status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polpkg.cli.console import Console
+from polpkg.cli.options import PlaceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polpkg.ops.status import Asked, Status
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+
+
+def command(console: Console, place: PlaceOptions) -> None:
+    """Show what a target has now.
+
+    That is the current generation, what was asked for, the policy for each hypervisor, who owns which function, and
+    whether files differ from what was installed; `verify` looks more closely.
+
+    For example:
+      polpkg status --root build/demo
+    """
+    from polpkg.cli.session import make_context, open_target
+    from polpkg.ops.status import read_status
+
+    status = read_status(open_target(make_context(console), place.target))
+    root = str(place.root) if place.root else ""
+    console.answer(_document(status, root), "\n".join(_lines(status)))
+
+
+def _document(status: Status, root: str) -> dict[str, Any]:
+    from polpkg.cli.installed import drift_values, policy_values
+    from polpkg.targets.receipt import package_document
+
+    receipt = status.receipt
+    policies = [policy_values(policy, root) for policy in receipt.policies] if receipt else []
+    return {
+        "target": status.target,
+        "generation": receipt.generation if receipt else None,
+        "created": receipt.created if receipt else None,
+        "action": receipt.action if receipt else None,
+        "polpkg": receipt.polpkg if receipt else None,
+        "requested": None if status.asked is None else [_asked_values(each) for each in status.asked],
+        "packages": [package_document(package) for package in receipt.packages] if receipt else [],
+        "functions": dict(receipt.functions) if receipt else {},
+        "policy": policies[0] if policies else None,
+        "policies": policies,
+        "interrupted": status.interrupted,
+        "drift": [drift_values(each.kind.value, each.path, each.message) for each in status.drift],
+    }
+
+
+def _asked_values(asked: Asked) -> dict[str, Any]:
+    instances = [{"name": name, "parameters": dict(values)} for name, values in asked.instances.items()]
+    return {"name": asked.name, "requirement": asked.requirement, "base": asked.is_base, "instances": instances}
+
+
+def _lines(status: Status) -> Iterator[str]:
+    from polpkg.cli.render import visible
+
+    receipt = status.receipt
+    if receipt is None:
+        yield visible(f"nothing is installed in {status.target}")
+    else:
+        yield visible(f"generation {receipt.generation} of {status.target}")
+        yield visible(f"  made {receipt.created} by polpkg {receipt.polpkg}: {receipt.action}")
+        yield from _asked_lines(status.asked)
+        for policy in receipt.policies:
+            yield from _policy_lines(policy)
+        yield from _function_lines(receipt)
+    if status.interrupted:
+        yield "! a change was interrupted, or is under way: the next change finishes it"
+    more = f" and {len(status.drift) - 1} more: see `polpkg verify`" if len(status.drift) > 1 else ""
+    yield from (visible(f"! {drift.message}{more}") for drift in status.drift[:1])
+
+
+def _asked_lines(asked: tuple[Asked, ...] | None) -> Iterator[str]:
+    from polpkg.cli.render import visible
+
+    if asked is None:
+        return
+    yield "packages asked for"
+    for each in asked:
+        if not each.is_base:
+            instances = f" as {', '.join(each.instances)}" if each.instances else ""
+            yield visible(f"  {each.requirement}{instances}")
+    base = ", ".join(each.name for each in asked if each.is_base)
+    if base:
+        yield visible(f"  {base} (on every target)")
+
+
+def _policy_lines(policy: PolicyRecord) -> Iterator[str]:
+    for boot in policy.boot_files:
+        hypervisors = ", ".join(hypervisor.path for hypervisor in boot.hypervisors)
+        yield f"policy {boot.path}"
+        yield f"  for Xen {policy.xen_version}" + (f", {hypervisors}" if hypervisors else "")
+        yield (
+            f"  {policy.allow_rules} allow rules, {policy.types} types; policydb {policy.policydb_version}"
+            f" by {policy.backend}, {policy.size:,} bytes"
+        )
+        yield f"  sha256 {policy.sha256}"
+
+
+def _function_lines(receipt: Receipt) -> Iterator[str]:
+    """Functions by owner, wrapped: dom0 usually has most of them."""
+    from textwrap import wrap
+
+    owners: dict[str, list[str]] = {}
+    for function, owner in sorted(receipt.functions.items()):
+        owners.setdefault(owner, []).append(function)
+    yield "functions of ordinary guests"
+    for owner, functions in sorted(owners.items()):
+        text = f"{owner}: {', '.join(functions)}"
+        yield from wrap(text, 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

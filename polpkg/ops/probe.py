@@ -1,0 +1,116 @@
+"""`polpkg probe` of a target: its hypervisors, and whether the policy that each would be booted with fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.errors import PolicyError, TargetError
+from polpkg.targets.boot.placing import find_boot_path
+from polpkg.targets.document import digest
+from polpkg.targets.generations import current_generation
+from polpkg.targets.probe import probe_hypervisors, read_contents
+
+if TYPE_CHECKING:
+    from polpkg.policy.abi import Abi
+    from polpkg.policy.policydb import PolicyDb
+    from polpkg.targets.probe import HypervisorFile
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.target import Target
+
+
+class BootPolicy(NamedTuple):
+    """The policy file that a hypervisor file is booted with.
+
+    `is_ours`: polpkg wrote it and it is unchanged.  `misfit`: why the hypervisor would refuse it, empty when it fits;
+    None when there is no file.
+    """
+
+    path: str
+    is_there: bool
+    is_ours: bool
+    misfit: str | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the hypervisor would take it."""
+        return self.misfit == ""
+
+
+class ProbedHypervisor(NamedTuple):
+    """A hypervisor file of a target.
+
+    `versions` are the known ones that have its ABI, `policy` is None when no policy can be made for it.
+    """
+
+    file: HypervisorFile
+    versions: tuple[str, ...]
+    policy: BootPolicy | None
+
+
+class ProbedTarget(NamedTuple):
+    """The hypervisor files of a target by path, and its policies that were made for a release which was only named."""
+
+    hypervisors: tuple[ProbedHypervisor, ...]
+    named: tuple[PolicyRecord, ...]
+
+
+def probe_target(target: Target) -> ProbedTarget:
+    """What `target` boots, and with which policies.
+
+    Raises TargetError `no-hypervisor` when there is neither a file nor a policy for a named release, `damaged-receipt`,
+    and what reading files raises.
+    """
+    from polpkg.policy.abi import versions_of
+
+    receipt = current_generation(target)
+    found = probe_hypervisors(target, receipt)
+    policies = receipt.policies if receipt else ()
+    named = tuple(p for p in policies if not any(boot.hypervisors for boot in p.boot_files))
+    if not found and not named:
+        raise TargetError("no-hypervisor", f"there is no hypervisor in {target.name}", hint="it would be in /boot")
+    hypervisors = (
+        ProbedHypervisor(
+            each,
+            versions_of(each.fingerprint) if each.is_usable else (),
+            _boot_policy(target, receipt, each) if each.is_usable else None,
+        )
+        for each in found
+    )
+    return ProbedTarget(tuple(hypervisors), named)
+
+
+def _boot_policy(target: Target, receipt: Receipt | None, hypervisor: HypervisorFile) -> BootPolicy:
+    path = find_boot_path(hypervisor.path)
+    if target.stat(path) is None:
+        return BootPolicy(path, is_there=False, is_ours=False, misfit=None)
+    content = target.read(path)
+    record = receipt.boot_files.get(path) if receipt else None
+    is_ours = record is not None and record.sha256 == digest(content)
+    misfit = why_refused(content, read_contents(target, hypervisor).abi)
+    return BootPolicy(path, is_there=True, is_ours=is_ours, misfit=misfit)
+
+
+def why_refused(policydb: bytes, hypervisor: Abi) -> str:
+    """Why a hypervisor would refuse the policy that `policydb` is; empty when it would not.
+
+    Classes and permissions are compared as Xen does when it loads a policy: see `polpkg.policy.abi.accepts`.
+    """
+    from polpkg.policy.abi import accepts
+    from polpkg.policy.policydb import read_policydb
+
+    try:
+        return accepts(_tables(read_policydb(policydb), hypervisor), hypervisor) or ""
+    except (PolicyError, ValueError) as error:
+        return error.message if isinstance(error, PolicyError) else str(error)
+
+
+def _tables(policy: PolicyDb, hypervisor: Abi) -> Abi:
+    """The classes and permissions of a policy by number; a policydb does not name initial SIDs."""
+    from polpkg.policy.abi import Abi, SecurityClass
+
+    classes = sorted(policy.classes.entries, key=lambda each: each.value)
+    tables = (
+        SecurityClass(each.name, tuple(p.name for p in sorted(each.permissions, key=lambda p: p.value)))
+        for each in classes
+    )
+    return Abi(tuple(tables), hypervisor.initial_sids)
