@@ -118,13 +118,15 @@ class Binder:
 
         close = get_close_matches(name, known, 1)
         hint = f"did you mean `{close[0]}`?" if close else ""
-        self.report.error(place, f"unknown-{what}", f"{what} `{name}` is not declared by any package here", hint)
+        self.report.error(
+            place, f"unknown-{what}", f"{what} `{name}` is not declared by any package here", hint, word=name
+        )
 
     def single_type(self, name: str, module: PolicyModule, place: Place) -> int | None:
         """The number of a type, which must not be an attribute."""
         number = self.type_number(name, module, place)
         if number is not None and self.attribute_bits >> number & 1:
-            self.report.error(place, "not-a-type", f"`{name}` is an attribute; a type is needed here")
+            self.report.error(place, "not-a-type", f"`{name}` is an attribute; a type is needed here", word=name)
             return None
         return number
 
@@ -134,8 +136,12 @@ class Binder:
         """The bit set of types that the type or attribute `number` stands for."""
         return self.members.get(number, 0) if self.attribute_bits >> number & 1 else 1 << number
 
-    def type_set(self, names: NameSet, module: PolicyModule, place: Place, *, only_types: bool = False) -> TypeSet:
-        """Binds a set; with `only_types` all attributes are expanded."""
+    def type_set(
+        self, names: NameSet, module: PolicyModule, place: Place, *, only_types: bool = False, allow_self: bool = False
+    ) -> TypeSet:
+        """Binds a set; with `only_types` all attributes are expanded, `allow_self` is for the targets of rules."""
+        if not allow_self and ("self" in names.names or "self" in names.excluded):
+            self.report.error(place, "syntax-error", "`self` is allowed as the target of a rule only")
         key = (names, only_types)
         found = self._sets.get(key)
         if found is None:
@@ -188,7 +194,7 @@ class Binder:
             return
         self._unknown.add(("class", name))
         message = f"class `{name}` does not exist in {_hypervisor(self.abi)}; it exists {describe_availability(name)}"
-        self.report.error(place, "unknown-class", message, f"guard the rule: ifdef(`xen_class_{name}', ...)")
+        self.report.error(place, "unknown-class", message, f"guard the rule: ifdef(`xen_class_{name}', ...)", word=name)
 
     def permission_bits(self, names: NameSet, class_name: str, place: Place) -> int:
         """The bit set of permissions of one class."""
@@ -229,7 +235,7 @@ class Binder:
         hint = f"guard it: ifdef(`xen_perm_{class_name}_{name}', ...)"
         if availability.startswith("in no known"):
             hint = f"did you mean `{close[0]}`?" if close else f"see the permissions of class `{class_name}`"
-        self.report.error(place, "unknown-permission", message, hint)
+        self.report.error(place, "unknown-permission", message, hint, word=name)
 
 
 def _hypervisor(abi: Abi) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.policy.ir.linked import LinkedConstraint, LinkedTerm
-from polpkg.policy.ir.statements import Constraint, ConstraintTerm
+from polpkg.policy.ir.statements import Constraint, ConstraintConnective, ConstraintTerm
+from polpkg.policy.link.depth import DEEPEST_CONSTRAINT, stack_height
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from polpkg.diagnostics import Place
     from polpkg.policy.ir.module import PolicyModule
-    from polpkg.policy.ir.statements import ConstraintConnective, NameSet
     from polpkg.policy.link.binder import Binder
 
 
@@ -34,6 +34,7 @@ def _bind_constraint(statement: Constraint, module: PolicyModule, binder: Binder
     place = statement.place
     if statement.keyword.endswith("validatetrans"):
         binder.report.warn(place, "ignored-by-xen", f"`{statement.keyword}` is read by Xen and never used")
+    _check_expression(statement, binder)
     expression = tuple(_bind_term(term, module, place, binder) for term in statement.expression)
     for name in statement.classes:
         number = binder.class_number(name, place)
@@ -42,6 +43,17 @@ def _bind_constraint(statement: Constraint, module: PolicyModule, binder: Binder
         permissions = binder.permission_bits(statement.permissions, name, place)
         if permissions or statement.keyword.endswith("validatetrans"):
             yield LinkedConstraint(statement.keyword, number, permissions, expression, place)
+
+
+def _check_expression(statement: Constraint, binder: Binder) -> None:
+    """Xen evaluates no deeper one, and knows a third context for `validatetrans` only (`constraint_expr_read`)."""
+    place = statement.place
+    if stack_height(statement.expression, {ConstraintConnective.NOT}) > DEEPEST_CONSTRAINT:
+        message = f"this constraint needs more than {DEEPEST_CONSTRAINT} values at once to be evaluated; Xen refuses it"
+        binder.report.error(place, "expression-too-deep", message, "nest to the left, or write several constraints")
+    third = next((t.left for t in statement.expression if isinstance(t, ConstraintTerm) and t.left[1] == "3"), "")
+    if third and not statement.keyword.endswith("validatetrans"):
+        binder.report.error(place, "syntax-error", f"`{third}` is for `validatetrans` only")
 
 
 def _bind_term(
@@ -56,14 +68,8 @@ def _bind_term(
             bound = binder.type_set(term.right, module, place)
             return LinkedTerm(term.left, term.operator, "", bound.types, bound.symbols)
         case "r":
-            numbers = [binder.role_number(name, module, place) for name in _plain(term.right, place, binder)]
+            numbers = [binder.role_number(name, module, place) for name in term.right.names]
         case _:
-            numbers = [binder.user_number(name, module, place) for name in _plain(term.right, place, binder)]
+            numbers = [binder.user_number(name, module, place) for name in term.right.names]
     known = sorted({n for n in numbers if n is not None})
     return LinkedTerm(term.left, term.operator, "", sum(1 << n for n in known), tuple(known))
-
-
-def _plain(names: NameSet, place: Place, binder: Binder) -> tuple[str, ...]:
-    if names.excluded:
-        binder.report.error(place, "syntax-error", "`-` is allowed among the types of a constraint only")
-    return names.names

@@ -58,7 +58,7 @@ class Dependencies:
         )
         hint = f'add `{declaration.package} = "*"` to [requires] in its polpkg.toml'
         note = declared_at("declared here", declaration.place)
-        self._report.error(place, "undeclared-dependency", message, hint, (note,))
+        self._report.error(place, "undeclared-dependency", message, hint, (note,), word=name)
 
     def check_macros(self, module: PolicyModule) -> None:
         """Reports macros of packages that are not required."""

@@ -49,9 +49,10 @@ def _bind_user(
     statement: UserDeclaration, known: UserSymbol, module: PolicyModule, binder: Binder, levels: Levels
 ) -> UserSymbol:
     place, names = statement.place, statement.roles
-    if names.complement or names.excluded:
-        binder.report.error(place, "syntax-error", "the roles of a user are listed by name, or `*` for all")
-    roles = (1 << len(binder.role_names)) - 2 if names.star else 0
+    if names.star or names.complement or names.excluded:
+        message = "the roles of a user are listed by name; `*`, `~` and `-` are not allowed here"
+        binder.report.error(place, "syntax-error", message)
+    roles = 0
     for name in names.names:
         number = binder.role_number(name, module, place)
         roles |= 0 if number is None else 1 << number

@@ -11,6 +11,7 @@ from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
 from polpkg.policy.ir.statements import PolicyCapability, Require
 from polpkg.policy.link.assertions import check_assertions
 from polpkg.policy.link.binder import Binder
+from polpkg.policy.link.bounds import check_bounds
 from polpkg.policy.link.constraints import link_constraints
 from polpkg.policy.link.dependencies import Dependencies
 from polpkg.policy.link.labels import ContextLinker, link_range_transitions, link_users
@@ -71,6 +72,7 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     policy = _link_all(modules, binder, table, options)
     _check_requires(modules, binder)
     if not report.errors:
+        check_bounds(policy, report)
         check_assertions(policy, report)
     if report.errors:
         raise PolicyError.of(_in_order(report.errors))

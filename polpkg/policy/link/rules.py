@@ -22,16 +22,18 @@ from polpkg.policy.ir.statements import (
     RoleTransition,
     TypeRule,
 )
+from polpkg.policy.link.computed import ComputedLabels, scopes_of
+from polpkg.policy.link.depth import DEEPEST_CONDITION, stack_height
 from polpkg.policy.link.report import declared_at
 from polpkg.policy.link.symbols import OBJECT_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from polpkg.diagnostics import Place
     from polpkg.policy.ir.module import PolicyModule
-    from polpkg.policy.ir.statements import TypeRuleKind
     from polpkg.policy.link.binder import Binder
+    from polpkg.policy.link.computed import Scope
 
 
 class LinkedRules(NamedTuple):
@@ -45,8 +47,8 @@ class LinkedRules(NamedTuple):
     role_transitions: tuple[LinkedRoleTransition, ...]
 
 
-def link_rules(modules: Iterable[PolicyModule], binder: Binder) -> LinkedRules:
-    """Binds every rule of every module, in the order of the modules."""
+def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
+    """Binds every rule of every module, in the order of the modules; conditional ones last."""
     linker = _RuleLinker(binder)
     for module in modules:
         for statement in module.statements:
@@ -56,15 +58,17 @@ def link_rules(modules: Iterable[PolicyModule], binder: Binder) -> LinkedRules:
                 case AvRule():
                     linker.rules.extend(linker.bind_av_rule(statement, module))
                 case TypeRule():
-                    linker.type_rules.extend(linker.bind_type_rule(statement, module, linker.computed))
-                case Conditional():
-                    linker.conditionals.extend(linker.bind_conditional(statement, module))
+                    linker.type_rules.extend(linker.bind_type_rule(statement, module))
                 case RoleAllow(place, source, target):
                     linker.bind_role_allow(source, target, module, place)
                 case RoleTransition():
                     linker.role_transitions.extend(linker.bind_role_transition(statement, module))
                 case _:
                     pass
+    for module in modules:
+        for statement in module.statements:
+            if isinstance(statement, Conditional):
+                linker.conditionals.extend(linker.bind_conditional(statement, module))
     return LinkedRules(
         tuple(linker.rules),
         tuple(linker.type_rules),
@@ -76,7 +80,7 @@ def link_rules(modules: Iterable[PolicyModule], binder: Binder) -> LinkedRules:
 
 
 class _RuleLinker:
-    """Binds single rules.  `computed` remembers what each type rule computes, to find contradictions."""
+    """Binds single rules, and remembers what they compute, to find contradictions."""
 
     def __init__(self, binder: Binder) -> None:
         self._binder = binder
@@ -86,7 +90,8 @@ class _RuleLinker:
         self.neverallows: list[LinkedNeverallow] = []
         self.role_allows: set[tuple[int, int]] = set()
         self.role_transitions: list[LinkedRoleTransition] = []
-        self.computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule] = {}
+        self._computed = ComputedLabels(binder)
+        self._role_results: dict[tuple[int, int], LinkedRoleTransition] = {}
 
     def _classes(self, rule: AvRule) -> Iterator[tuple[int, int]]:
         """The classes of a rule by number, each with the permissions of the rule as a bit set; empty ones left out."""
@@ -108,7 +113,7 @@ class _RuleLinker:
             message = "`-self` is allowed in neverallow rules only"
             self._binder.report.error(place, "syntax-error", message)
         sources = self._binder.type_set(rule.source, module, place, only_types=with_self)
-        targets = self._binder.type_set(rule.target, module, place, only_types=with_self)
+        targets = self._binder.type_set(rule.target, module, place, only_types=with_self, allow_self=True)
         for number, permissions in self._classes(rule):
             for source in sources.symbols:
                 if with_self and not targets.types >> source & 1:
@@ -125,7 +130,7 @@ class _RuleLinker:
         """An assertion, with attributes expanded on both sides."""
         binder, place = self._binder, rule.place
         sources = binder.type_set(rule.source, module, place, only_types=True)
-        targets = binder.type_set(rule.target, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
         if targets.not_self or (targets.has_self and rule.target.complement):
             message = "a neverallow rule with `-self` or `~self` is not supported yet"
             binder.report.error(place, "unsupported-statement", message)
@@ -134,15 +139,13 @@ class _RuleLinker:
         for number, permissions in self._classes(rule):
             yield LinkedNeverallow(sources.types, types, targets.has_self, number, permissions, text, "", place)
 
-    def bind_type_rule(
-        self, rule: TypeRule, module: PolicyModule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]
-    ) -> Iterator[LinkedTypeRule]:
+    def bind_type_rule(self, rule: TypeRule, module: PolicyModule, scope: Scope = None) -> Iterator[LinkedTypeRule]:
         """A computed label, for types only: the hypervisor looks them up by exact type."""
         binder, place = self._binder, rule.place
         self._refuse_star(rule.source, place)
         self._refuse_star(rule.target, place)
         sources = binder.type_set(rule.source, module, place, only_types=True)
-        targets = binder.type_set(rule.target, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
         result = binder.single_type(rule.result, module, place)
         if result is None:
             return
@@ -154,26 +157,11 @@ class _RuleLinker:
                 own = () if not targets.has_self or targets.types >> source & 1 else (source,)
                 for target in (*targets.symbols, *own):
                     new = LinkedTypeRule(rule.kind, source, target, number, result, place)
-                    if self._is_new(new, computed):
+                    if self._computed.add(new, scope):
                         yield new
 
-    def _is_new(self, new: LinkedTypeRule, computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule]) -> bool:
-        first = computed.setdefault(new[:4], new)
-        if first is new:
-            return True
-        if first.result != new.result and new.place is not None and first.place is not None:
-            names = self._binder.type_names
-            message = (
-                f"{new.kind.name.lower()} {names[new.source]} {names[new.target]}:"
-                f"{self._binder.abi.all_classes[new.security_class].name} gives `{names[new.result]}` here "
-                f"and `{names[first.result]}` elsewhere"
-            )
-            note = declared_at("the other rule", first.place)
-            self._binder.report.error(new.place, "conflicting-type-rule", message, notes=(note,))
-        return False
-
     def bind_conditional(self, statement: Conditional, module: PolicyModule) -> Iterator[LinkedConditional]:
-        """An `if` with its rules; type rules of one branch may not contradict each other or unconditional ones."""
+        """An `if` with its rules."""
         expression: list[int | BooleanOperator] = []
         for word in statement.expression:
             if isinstance(word, BooleanOperator):
@@ -183,19 +171,25 @@ class _RuleLinker:
             if number is None:
                 return
             expression.append(number)
-        then = tuple(self._branch(statement.then, module))
-        otherwise = tuple(self._branch(statement.otherwise, module))
+        if stack_height(expression, {BooleanOperator.NOT}) > DEEPEST_CONDITION:
+            message = f"this condition needs more than {DEEPEST_CONDITION} values at once to be evaluated; Xen cannot"
+            self._binder.report.error(
+                statement.place, "expression-too-deep", message, "nest to the left, or less deeply"
+            )
+            return
+        first, second = scopes_of(tuple(expression))
+        then = tuple(self._branch(statement.then, module, first))
+        otherwise = tuple(self._branch(statement.otherwise, module, second))
         yield LinkedConditional(tuple(expression), then, otherwise, statement.place)
 
     def _branch(
-        self, rules: tuple[AvRule | TypeRule, ...], module: PolicyModule
+        self, rules: tuple[AvRule | TypeRule, ...], module: PolicyModule, scope: Scope
     ) -> Iterator[LinkedAvRule | LinkedTypeRule]:
-        computed: dict[tuple[TypeRuleKind, int, int, int], LinkedTypeRule] = {}
         for rule in rules:
             if isinstance(rule, AvRule):
                 yield from self.bind_av_rule(rule, module)
             else:
-                yield from self.bind_type_rule(rule, module, computed)
+                yield from self.bind_type_rule(rule, module, scope)
 
     def bind_role_allow(self, source: NameSet, target: NameSet, module: PolicyModule, place: Place) -> None:
         """`allow R1 R2;`"""
@@ -217,6 +211,7 @@ class _RuleLinker:
             message = f"a role transition for class `{other[0]}` would be applied to `domain` by Xen"
             binder.report.error(place, "not-for-xen", message, "leave the class out")
             return
+        self._refuse_star(rule.target, place)
         types = binder.type_set(rule.target, module, place, only_types=True)
         result = binder.role_number(rule.result, module, place)
         number = binder.class_number("domain", place)
@@ -224,4 +219,18 @@ class _RuleLinker:
             return
         for role in self._roles(rule.source, module, place):
             for target in bits(types.types):
-                yield LinkedRoleTransition(role, target, number, result, place)
+                new = LinkedRoleTransition(role, target, number, result, place)
+                if self._is_new(new):
+                    yield new
+
+    def _is_new(self, new: LinkedRoleTransition) -> bool:
+        first = self._role_results.setdefault((new.role, new.type), new)
+        if first.result != new.result and new.place is not None and first.place is not None:
+            roles, types = self._binder.role_names, self._binder.type_names
+            message = (
+                f"role_transition {roles[new.role]} {types[new.type]} gives `{roles[new.result]}` here "
+                f"and `{roles[first.result]}` elsewhere"
+            )
+            note = declared_at("the other rule", first.place)
+            self._binder.report.error(new.place, "conflicting-role-transition", message, notes=(note,))
+        return first is new

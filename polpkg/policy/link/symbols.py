@@ -102,6 +102,7 @@ class _Collector:
 
     def declare(self, names: dict[str, Declaration], name: str, new: Declaration) -> None:
         """Records `new`, the only declaration that `name` may have."""
+        self._check_spelling(name, new)
         first = names.setdefault(name, new)
         if first is not new:
             self._duplicate(name, first, new)
@@ -119,12 +120,22 @@ class _Collector:
         for alias in aliases:
             self.declare(self._table.types, alias, Declaration(Kind.ALIAS, self._module.package, place, name))
 
+    def _check_spelling(self, name: str, new: Declaration) -> None:
+        if name == "self" and new.kind in (Kind.TYPE, Kind.ATTRIBUTE, Kind.ALIAS):
+            self._report.error(
+                new.place, "reserved-name", "`self` stands for the source of a rule and cannot be declared"
+            )
+        if "." in name and new.kind is not Kind.TYPE:
+            message = f"{new.kind.value} `{name}` may not have a dot in its name"
+            hint = "a dot says that something is bounded by what is named before it, and only types can be"
+            self._report.error(new.place, "dotted-name", message, hint)
+
     def _duplicate(self, name: str, first: Declaration, new: Declaration) -> None:
         who = f"package `{first.package}`" if first.package != new.package else "this package"
         message = f"{new.kind.value} `{name}` is already declared by {who} as {_article(first.kind)}"
         note = declared_at("first declared here", first.place)
         hint = "an identifier has one declaring package" if first.package != new.package else ""
-        self._report.error(new.place, "duplicate-symbol", message, hint, (note,))
+        self._report.error(new.place, "duplicate-symbol", message, hint, (note,), word=name)
 
     def _check_ownership(self, name: str, new: Declaration) -> None:
         if not self._module.owns or name in self._exact or name.startswith(self._prefixes):
@@ -132,7 +143,7 @@ class _Collector:
         owns = ", ".join(f"`{o}`" for o in self._module.owns)
         message = f"package `{new.package}` may not declare {new.kind.value} `{name}`: it owns {owns}"
         hint = "rename it, or add its prefix to `owns` in polpkg.toml"
-        self._report.error(new.place, "not-owned", message, hint)
+        self._report.error(new.place, "not-owned", message, hint, word=name)
 
 
 def _article(kind: Kind) -> str:

@@ -63,6 +63,8 @@ def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
             match statement:
                 case TypeBounds(place, parent, children):
                     _bind_bounds(parent, children, module, place, binder, bounds)
+                case TypeDeclaration(place, name) if "." in name:
+                    _bind_bounds(name.rpartition(".")[0], (name,), module, place, binder, bounds)
                 case Permissive(place, name):
                     number = binder.single_type(name, module, place)
                     if number is not None:
