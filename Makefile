@@ -43,9 +43,7 @@ format: $(VENV)/development ## Format the code and mend what ruff can mend
 
 bench: $(VENV)/development oracles ## Measure, and print the results beside the goals
 	$(BIN)/python -m compileall -q polpkg plugins
-	$(BIN)/python tests/bench/startup.py
-	$(BIN)/python tests/bench/install.py
-	$(BIN)/python tests/bench/backend.py
+	$(BIN)/python tests/bench $(BENCHMARKS)
 	$(TOOK)
 
 coverage: $(VENV)/development oracles ## Run all tests and show the lines that none of them reaches
