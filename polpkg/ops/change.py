@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from polpkg.diagnostics import Diagnostic, Severity
 from polpkg.errors import TargetError, UsageError
 from polpkg.ops.artifacts import (
     Slot,
@@ -33,10 +34,9 @@ from polpkg.targets.receipt import PackageRecord
 from polpkg.targets.wanted import PolicyArtifact, WantedState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from polpkg.diagnostics import Diagnostic
     from polpkg.ops.context import Context
     from polpkg.ops.resolution import Locked
     from polpkg.packages.index.catalog import Catalog
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from polpkg.packages.manifest import ParameterValue
     from polpkg.packages.project import Project
     from polpkg.packages.requirement import Requirement
+    from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
 
@@ -171,6 +172,9 @@ def prepare_change(
     files = read_project_files(target, project_folder)
     before = files.project
     hypervisors = find_hypervisors(target, receipt)
+    if project_folder is not None:
+        request = _with_full_paths(request, context)
+        context = context.in_folder(project_folder)
     slots = find_slots(target, hypervisors, request.xen, before.target.hypervisor or before.target.xen)
     text = edit_project(before.text, _first_edit(context, before, request), before.file)
     project = read_project(text, before.file)
@@ -186,7 +190,26 @@ def prepare_change(
     builder = _Builder(context, target, receipt, project, lock, catalog, settings, text.encode())
     wanted, warnings = builder.build(slots, request.action)
     check_expected(wanted.artifacts, project.expect)
-    return Prepared(wanted, compute_plan(wanted, read_present(target, wanted)), warnings)
+    wanted = replace(wanted, unusable=tuple(h.unusable_record for h in hypervisors if not h.is_usable))
+    plan = compute_plan(wanted, read_present(target, wanted))
+    return Prepared(wanted, plan, (*warnings, *_left_out(hypervisors, slots)))
+
+
+def _with_full_paths(request: ChangeRequest, context: Context) -> ChangeRequest:
+    """What was typed, with paths that mean the same from every folder."""
+    install = tuple(replace(r, path=str(context.locate(r.path))) if r.is_path else r for r in request.install)
+    xen = str(context.locate(request.xen)) if context.locate(request.xen).is_file() else request.xen
+    return replace(request, install=install, xen=xen)
+
+
+def _left_out(hypervisors: Sequence[HypervisorFile], slots: tuple[Slot, ...]) -> Iterator[Diagnostic]:
+    """Hypervisors of the target that get no policy, because another one was named."""
+    served = {slot.fingerprint for slot in slots}
+    for hypervisor in hypervisors:
+        if hypervisor.is_usable and hypervisor.fingerprint not in served:
+            message = f"{hypervisor.path} has another ABI than the Xen that was named, and gets no policy"
+            hint = "leave --xen out to make a policy for every hypervisor of the target"
+            yield Diagnostic("hypervisor-left-out", message, hint=hint, severity=Severity.WARNING)
 
 
 def _first_edit(context: Context, before: Project, request: ChangeRequest) -> ProjectChange:
@@ -202,7 +225,7 @@ def _first_edit(context: Context, before: Project, request: ChangeRequest) -> Pr
     install: dict[str, str] = {}
     for requirement in request.install:
         named = context.named(requirement)
-        path = str((context.working_directory / named.path).resolve()) if named.is_path else ""
+        path = str(context.locate(named.path)) if named.is_path else ""
         install[named.name] = path or named.specifier
     options: dict[str, tuple[str, ...]] = {}
     for package, option in request.options:
@@ -221,9 +244,9 @@ def _first_edit(context: Context, before: Project, request: ChangeRequest) -> Pr
 
 def _hypervisor_fact(context: Context, xen: str) -> dict[str, str]:
     """A file is recorded by its full path, a release as it is; either replaces the other."""
-    file = context.working_directory / xen
+    file = context.locate(xen)
     if file.is_file():
-        return {"hypervisor": str(file.resolve()), "xen": ""}
+        return {"hypervisor": str(file), "xen": ""}
     return {"xen": xen, "hypervisor": ""}
 
 

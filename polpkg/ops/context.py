@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,15 @@ class Context:
     say: Callable[[str], None] = lambda _: None
     warn: Callable[[Iterable[Diagnostic]], None] = lambda _: None
     working_directory: Path = Path()
+
+    def in_folder(self, folder: Path) -> Context:
+        """The same surroundings, with paths relative to `folder`; paths that were typed are made absolute before."""
+        indexes = {name: self._local(location) for name, location in self.indexes.items()}
+        return replace(self, indexes=indexes, working_directory=folder)
+
+    def locate(self, path: str) -> Path:
+        """The full path of what is called `path` here."""
+        return (self.working_directory / path).resolve()
 
     @cached_property
     def plugins(self) -> Plugins:

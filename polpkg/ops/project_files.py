@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.errors import PolicyError, UsageError
 from polpkg.packages.lock import LOCK_FILE, Lockfile, read_lock
 from polpkg.packages.project import PROJECT_FILE, Project, read_project
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
@@ -28,7 +29,7 @@ class ProjectFiles:
     folder: Path
 
     def read(self) -> ReadFiles:
-        """Both files.  Raises PolicyError when one does not parse."""
+        """Both files.  Raises PolicyError when one does not parse, and UsageError when one cannot be read."""
         project, lock = self.folder / PROJECT_FILE, self.folder / LOCK_FILE
         return _parsed(_text(project), str(project), _text(lock), str(lock))
 
@@ -43,7 +44,19 @@ class ProjectFiles:
 
 
 def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return _decoded(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UsageError("cannot-read", f"{path} cannot be read: {error.strerror}") from error
+
+
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise PolicyError("not-utf-8", f"{file} is not UTF-8 at byte {error.start}") from None
 
 
 def _parsed(project: str | None, project_file: str, lock: str | None, lock_file: str) -> ReadFiles:
@@ -58,7 +71,7 @@ def read_project_files(target: Target, folder: Path | None) -> ReadFiles:
 
 
 def _from(target: Target, path: str) -> str | None:
-    return None if target.stat(path) is None else target.read(path).decode()
+    return None if target.stat(path) is None else _decoded(target.read(path), path)
 
 
 def project_folder(given: Path | None, working_directory: Path) -> Path | None:

@@ -14,6 +14,7 @@ from polpkg.targets.verify import DriftKind, verify_files
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from polpkg.packages.lock import Lockfile
     from polpkg.packages.manifest import ParameterValue
     from polpkg.packages.project import Project
     from polpkg.targets.receipt import Receipt
@@ -33,17 +34,25 @@ class Asked(NamedTuple):
     instances: Mapping[str, Mapping[str, ParameterValue]]
 
 
+class Claim(NamedTuple):
+    """A package that owns functions for the guests of its own instances, where dom0 would have them otherwise."""
+
+    package: str
+    functions: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What a target has.
 
-    `receipt`: of the current generation, None when nothing is installed.  `asked`: None then as well, and when the
-    generation's own policy.toml is damaged, which `drift` tells.
+    `receipt`: of the current generation, None when nothing is installed.  `asked` and `claims`: None then as well, and
+    when the generation's own policy.toml or lock is damaged, which `drift` tells.
     """
 
     target: str
     receipt: Receipt | None = None
     asked: tuple[Asked, ...] | None = None
+    claims: tuple[Claim, ...] | None = None
     interrupted: bool = False
     drift: tuple[Drift, ...] = ()
 
@@ -55,19 +64,19 @@ def read_status(target: Target) -> Status:
     if receipt is None:
         return Status(target.name, interrupted=interrupted)
     drift = tuple(each for each in verify_files(target) if each.kind is not DriftKind.INTERRUPTED)
-    return Status(target.name, receipt, _asked(target, receipt), interrupted, drift)
-
-
-def _asked(target: Target, receipt: Receipt) -> tuple[Asked, ...] | None:
     try:
-        project = read_inputs(target, receipt).project
+        installed = read_inputs(target, receipt)
     except TargetError:  # the drift says which file it is
-        return None
-    return asked_packages(project)
+        return Status(target.name, receipt, interrupted=interrupted, drift=drift)
+    asked, claims = _asked(installed.project), _claims(installed.lock)
+    return Status(target.name, receipt, asked, claims, interrupted, drift)
 
 
-def asked_packages(project: Project) -> tuple[Asked, ...]:
-    """What a policy.toml asks for, and the base."""
+def _claims(lock: Lockfile) -> tuple[Claim, ...]:
+    return tuple(Claim(p.name, p.functions) for p in lock.packages if p.functions and not p.clients)
+
+
+def _asked(project: Project) -> tuple[Asked, ...]:
     return tuple(
         Asked(r.name, str(r), r.name not in project.packages, project.instances.get(r.name, {}))
         for r in project.requirements

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import NetworkError, PolicyError, PolpkgError, TargetError, TrustError, UsageError
 from polpkg.ops.installed import read_inputs
-from polpkg.targets.layout import LOCK_FILE, PROJECT, generation_path
+from polpkg.targets.generations import current_generation
+from polpkg.targets.layout import CURRENT, LOCK_FILE, PROJECT, generation_path
 from polpkg.targets.verify import verify_files
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from polpkg.targets.target import Target
 
 
+_DAMAGE = frozenset(("damaged-receipt", "damaged-state", "no-such-generation"))
+"""What the records of a target may be found to be, beyond comparing: that is drift as well."""
+
+
 class Finding(NamedTuple):
     """One thing that is not as it was left: its kind, as `--json` has it, where, and in one line what."""
 
@@ -35,9 +40,13 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found: `drift`, what was compared and differs; `skipped`, what could not be compared and why."""
+    """What was found.
 
-    generation: int
+    `generation`: None when polpkg's own records are damaged.  `drift`: what was compared and differs.  `skipped`: what
+    could not be compared, and why.  `rebuilt`: how many policies came out the same when they were built again.
+    """
+
+    generation: int | None
     drift: tuple[Finding, ...]
     skipped: tuple[str, ...]
     rebuilt: int
@@ -50,12 +59,15 @@ class _Skipped(NamedTuple):
 def verify_target(context: Context, target: Target) -> Verification:
     """Compares `target` with what its current generation says.
 
-    Raises TargetError: `no-generation` when nothing is installed, `damaged-receipt`, and what reading files raises.
+    Raises TargetError: `no-generation` when nothing is installed, and what reading files raises.
     """
-    from polpkg.targets.generations import current_generation
-
-    drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target)]
-    receipt = current_generation(target)
+    try:
+        drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target)]
+        receipt = current_generation(target)
+    except TargetError as error:
+        if error.code not in _DAMAGE:
+            raise
+        return Verification(None, (Finding("damaged", CURRENT, error.message),), (), 0)
     if receipt is None:
         raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
     try:
