@@ -99,6 +99,8 @@ def _policy_values(policy: BootPolicy) -> dict[str, Any]:
 
 
 def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
+    from textwrap import wrap
+
     from polpkg.cli.render import visible
     from polpkg.policy.abi import render_versions
 
@@ -111,7 +113,8 @@ def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
             continue
         known = f", the table of Xen {render_versions(probed.versions)}" if probed.versions else ", no known table"
         yield f"  FLASK: yes; ABI {probed.file.fingerprint[:12]}{known}"
-        yield visible(f"  booted with {probed.policy.path}, {_state(probed.policy)}")
+        text = visible(f"booted with {probed.policy.path}, {_state(probed.policy)}")
+        yield from wrap(text, 80, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _state(policy: BootPolicy) -> str:

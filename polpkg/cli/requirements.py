@@ -57,4 +57,4 @@ def edge_values(edge: Edge) -> dict[str, Any]:
 
 def edge_text(edge: Edge) -> str:
     """A step for people: `score 1.0.0 (>=1,<2)`."""
-    return f"{edge.name} {edge.version}" + (f" ({edge.specifier})" if edge.specifier else "")
+    return f"{edge.name} {edge.version or 'is not locked'}" + (f" ({edge.specifier})" if edge.specifier else "")

@@ -8,9 +8,9 @@ from polpkg.cli.console import Console
 from polpkg.cli.options import PlaceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from polpkg.ops.status import Asked, Status
+    from polpkg.ops.status import Asked, Claim, Status
     from polpkg.targets.receipt import PolicyRecord, Receipt
 
 
@@ -46,6 +46,7 @@ def _document(status: Status, root: str) -> dict[str, Any]:
         "requested": None if status.asked is None else [_asked_values(each) for each in status.asked],
         "packages": [package_document(package) for package in receipt.packages] if receipt else [],
         "functions": dict(receipt.functions) if receipt else {},
+        "claims": None if status.claims is None else [claim._asdict() for claim in status.claims],
         "policy": policies[0] if policies else None,
         "policies": policies,
         "interrupted": status.interrupted,
@@ -70,7 +71,7 @@ def _lines(status: Status) -> Iterator[str]:
         yield from _asked_lines(status.asked)
         for policy in receipt.policies:
             yield from _policy_lines(policy)
-        yield from _function_lines(receipt)
+        yield from _function_lines(receipt, status.claims or ())
     if status.interrupted:
         yield "! a change was interrupted, or is under way: the next change finishes it"
     more = f" and {len(status.drift) - 1} more: see `polpkg verify`" if len(status.drift) > 1 else ""
@@ -104,14 +105,15 @@ def _policy_lines(policy: PolicyRecord) -> Iterator[str]:
         yield f"  sha256 {policy.sha256}"
 
 
-def _function_lines(receipt: Receipt) -> Iterator[str]:
+def _function_lines(receipt: Receipt, claims: Iterable[Claim]) -> Iterator[str]:
     """Functions by owner, wrapped: dom0 usually has most of them."""
     from textwrap import wrap
 
     owners: dict[str, list[str]] = {}
     for function, owner in sorted(receipt.functions.items()):
         owners.setdefault(owner, []).append(function)
-    yield "functions of ordinary guests"
-    for owner, functions in sorted(owners.items()):
-        text = f"{owner}: {', '.join(functions)}"
+    yield "functions"
+    lines = [f"{owner}: {', '.join(functions)}" for owner, functions in sorted(owners.items())]
+    lines += [f"{claim.package}, for its own guests: {', '.join(claim.functions)}" for claim in claims]
+    for text in lines:
         yield from wrap(text, 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

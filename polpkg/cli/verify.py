@@ -50,7 +50,8 @@ def _lines(found: Verification) -> Iterator[str]:
         yield from wrap(visible(line), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
     count = len(found.drift)
     if count:
-        yield f"generation {found.generation}: {count} {'difference' if count == 1 else 'differences'}"
+        where = f"generation {found.generation}: " if found.generation else ""
+        yield f"{where}{count} {'difference' if count == 1 else 'differences'}"
     else:
         built = f"; built again with the same bytes: {found.rebuilt}" if found.rebuilt else ""
         yield f"generation {found.generation} is as it was installed{built}"
