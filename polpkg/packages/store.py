@@ -1,4 +1,23 @@
-"""Where archives and derived data are kept between calls: by digest, written whole or not at all, checked when read."""
+"""Where archives and derived data are kept between calls: by digest, written whole or not at all, checked when read.
+
+What the use cases call:
+
+`ArchiveStore(cache).obtain(sha256, fetch, label=...) -> bytes`
+    The archive from the store, else from `fetch()`, which is then kept.  A damaged entry heals by being fetched again;
+    when that fails the error names the entry.  `get`, `put` and `path` are the single steps.
+`polpkg.packages.housekeeping`, for `polpkg cache`
+    `cache_info(cache) -> tuple[CacheSection, ...]`: what is kept, how many, bytes, oldest and newest.
+    `prune_cache(cache, *, keep=digests, unused_for=seconds) -> Pruned`: removes what was not used for that long, and
+    archives only when no lock names them: `keep` are the digests of the locks that the caller knows.
+    `verify_cache(cache, *, remove=False) -> tuple[Damaged, ...]`: reads every entry and names those that are damaged.
+
+The layout, each part with a version in its path so that versions of polpkg live side by side:
+
+    <cache>/store/v1/sha256/<hex>      archives
+    <cache>/store/v1/partial/<hex>     archives on their way (transport/download.py)
+    <cache>/index/v1/<sha256 of url>/  files of http indexes (transport/cache.py)
+    <cache>/derived/<kind>-<version>/  what can be computed again
+"""
 
 from __future__ import annotations
 
