@@ -66,6 +66,7 @@ $(VENV)/installed: $(PROJECTS:%=%/pyproject.toml)
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet $(PROJECTS:%=--editable %)
+	@$(BIN)/python -m compileall -q polpkg plugins
 	@touch $@
 
 $(VENV)/development: $(VENV)/installed
