@@ -1,0 +1,146 @@
+"""rollback and verify."""
+
+import json
+from hashlib import sha256
+
+import pytest
+
+BOOT_FILE = "boot/xenpolicy-4.17-amd64"
+
+
+def test_rollback_goes_back_one(call, installed):
+    first = (installed / "var/lib/polpkg/generations/1/policy.toml").read_bytes()
+    done = call("rollback", "--root", installed, "--json")
+    assert done.code == 0
+    document = done.document
+    assert document["generation"] == 3
+    assert [each["name"] for each in document["changes"]["removed"]] == ["netdom"]
+    assert document["functions"]["net-backend"] == "dom0"
+    assert document["policy"]["path"] == f"/{BOOT_FILE}"
+    assert (installed / "etc/polpkg/policy.toml").read_bytes() == first
+    assert call("verify", "--root", installed).code == 0
+
+
+def test_rollback_and_back_again_gives_the_same_policy(call, installed):
+    policy = (installed / BOOT_FILE).read_bytes()
+    call("rollback", "1", "--root", installed)
+    assert (installed / BOOT_FILE).read_bytes() != policy
+    call("rollback", "2", "--root", installed)
+    assert (installed / BOOT_FILE).read_bytes() == policy
+
+
+def test_rollback_dry_run(call, installed):
+    before = (installed / BOOT_FILE).read_bytes()
+    done = call("rollback", "--root", installed, "--dry-run", "--json")
+    assert done.code == 10
+    assert done.document["plan"]["action"] == "rollback 1"
+    assert (installed / BOOT_FILE).read_bytes() == before
+    assert call("status", "--root", installed, "--json").document["generation"] == 2
+
+
+def test_rollback_to_the_current_one_does_nothing(call, installed):
+    assert call("rollback", "2", "--root", installed).out.startswith("nothing to do: generation 2")
+    assert call("rollback", "2", "--root", installed, "--dry-run").code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [("9", 6), ("0", 6), ("x", 2)])
+def test_rollback_to_what_is_not_there(call, installed, number, code):
+    assert call("rollback", number, "--root", installed).code == code
+
+
+def test_rollback_writes_the_project_folder(call, installed, tmp_path):
+    (tmp_path / "policy.toml").write_text('[packages]\nstordom = "*"\n')
+    call("rollback", "--root", installed)
+    assert (tmp_path / "policy.toml").read_bytes() == (installed / "etc/polpkg/policy.toml").read_bytes()
+    assert (tmp_path / "policy.lock").read_bytes() == (installed / "etc/polpkg/policy.lock").read_bytes()
+
+
+VETO = """
+from polpkg.api import *
+@hookimpl
+def plan_ready(plan):
+    return Veto("not today")
+"""
+
+
+def test_a_plugin_may_veto_a_rollback(call, installed, site):
+    site.install("polpkg-careful", VETO)
+    done = call("rollback", "--root", installed)
+    assert done.code == 6
+    assert "not today" in done.err
+    assert call("status", "--root", installed, "--json").document["generation"] == 2
+
+
+def test_verify_builds_the_policy_again(call, installed):
+    done = call("verify", "--root", installed)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "generation 2 is as it was installed; built again with the same bytes: 1\n"
+    document = call("verify", "--root", installed, "--json").document
+    assert (document["ok"], document["drift"], document["rebuilt"], document["skipped"]) == (True, [], 1, [])
+
+
+def test_verify_lists_every_difference(call, installed):
+    (installed / BOOT_FILE).write_bytes(b"other")
+    (installed / "etc/polpkg/policy.lock").unlink()
+    (installed / "boot/xenpolicy-old").write_bytes(b"")
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    kinds = {(each["kind"], each["path"]) for each in done.document["drift"]}
+    assert kinds == {
+        ("changed", f"/{BOOT_FILE}"),
+        ("missing", "/etc/polpkg/policy.lock"),
+        ("foreign", "/boot/xenpolicy-old"),
+    }
+    text = call("verify", "--root", installed).out
+    assert text.endswith("generation 2: 3 differences\n")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_damaged_receipt_is_drift(call, installed):
+    (installed / "var/lib/polpkg/generations/2/receipt.json").write_text("[]")
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert done.document["drift"][0]["kind"] == "damaged"
+
+
+def forge(root, **changes):
+    """Change the receipt, as somebody would who can write there."""
+    path = root / "var/lib/polpkg/generations/2/receipt.json"
+    receipt = json.loads(path.read_text())
+    receipt["policies"][0] |= changes
+    path.write_text(json.dumps(receipt))
+
+
+def test_a_policy_that_its_packages_do_not_give_is_drift(call, installed):
+    forged = b"a policy that nobody built"
+    (installed / BOOT_FILE).write_bytes(forged)
+    forge(installed, sha256=sha256(forged).hexdigest())
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert [each["kind"] for each in done.document["drift"]] == ["policy-differs"]
+
+
+def test_a_backend_that_is_not_there_is_said_and_is_no_drift(call, installed):
+    forge(installed, backend="gone")
+    done = call("verify", "--root", installed)
+    assert done.code == 0
+    assert "was not built again: there is no backend `gone`" in done.out
+
+
+def test_packages_that_are_not_at_hand_are_said_and_are_no_drift(call, empty, tmp_path):
+    call("init", tmp_path / "mine")
+    call("install", tmp_path / "mine", "--root", empty, "--xen", "4.17")
+    assert call("verify", "--root", empty, "--json").document["rebuilt"] == 1
+    (tmp_path / "mine").rename(tmp_path / "away")
+    done = call("verify", "--root", empty)
+    assert done.code == 0
+    assert "note: the policy was not built again" in done.out
+
+
+def test_a_package_with_other_bytes_is_drift(call, empty, tmp_path):
+    call("init", tmp_path / "mine")
+    call("install", tmp_path / "mine", "--root", empty, "--xen", "4.17")
+    (tmp_path / "mine/README.md").write_text("other")
+    done = call("verify", "--root", empty, "--json")
+    assert done.code == 1
+    assert [each["kind"] for each in done.document["drift"]] == ["packages-changed"]
