@@ -122,7 +122,7 @@ def _compare(
     from polpkg.ops.compiling import BuildSettings
 
     path = policy.boot_files[0].path if policy.boot_files else policy.abi[:12]
-    abi = _find_abi(target, installed.receipt, policy)
+    abi = _find_abi(target, installed, policy)
     if abi is None:
         return _Skipped(f"{path} was not built again: the tables of its hypervisor are not at hand")
     settings = BuildSettings(policy.backend, policy.policydb_version, installed.project.target.mls)
@@ -152,16 +152,20 @@ def _difference(path: str, receipt: Receipt, policy: PolicyRecord, backend_versi
     return f"{path} is not what its packages give when they are built again{because}"
 
 
-def _find_abi(target: Target, receipt: Receipt, policy: PolicyRecord) -> Abi | None:
-    """The ABI that a policy was compiled for: of the hypervisor file in the target, or of the release."""
-    from polpkg.policy.abi import load_abi
+def _find_abi(target: Target, installed: Installed, policy: PolicyRecord) -> Abi | None:
+    """The ABI that a policy was compiled for: of the hypervisor file in the target, or of what policy.toml names."""
+    from polpkg.policy.abi.hypervisor import resolve_xen
     from polpkg.targets.probe import probe_hypervisors, read_contents
 
-    for hypervisor in probe_hypervisors(target, receipt):
+    for hypervisor in probe_hypervisors(target, installed.receipt):
         if hypervisor.fingerprint == policy.abi:
             return replace(read_contents(target, hypervisor).abi, version=policy.xen_version)
-    try:
-        abi = load_abi(policy.xen_version)
-    except UsageError:
-        return None
-    return abi if abi.fingerprint == policy.abi else None
+    facts = installed.project.target
+    for named in filter(None, (facts.hypervisor, facts.xen, policy.xen_version)):
+        try:
+            abi = resolve_xen(named)
+        except (UsageError, TargetError):  # a file that is gone, or a version that nobody knows
+            continue
+        if abi.fingerprint == policy.abi:
+            return replace(abi, version=policy.xen_version)
+    return None

@@ -1,9 +1,13 @@
 """rollback and verify."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from hypervisors import build_hypervisor
+
+from polpkg.policy.abi import load_abi
 
 BOOT_FILE = "boot/xenpolicy-4.17-amd64"
 
@@ -125,6 +129,17 @@ def test_a_backend_that_is_not_there_is_said_and_is_no_drift(call, installed):
     done = call("verify", "--root", installed)
     assert done.code == 0
     assert "was not built again: there is no backend `gone`" in done.out
+
+
+def test_a_hypervisor_file_outside_the_target(call, empty, tmp_path):
+    odd = replace(load_abi("4.22"), version="4.17.7")
+    (tmp_path / "odd.gz").write_bytes(build_hypervisor(odd))
+    call("install", "vmv", "--root", empty, "--xen", tmp_path / "odd.gz")
+    assert call("verify", "--root", empty, "--json").document["rebuilt"] == 1
+    (tmp_path / "odd.gz").unlink()
+    done = call("verify", "--root", empty)
+    assert done.code == 0
+    assert "the tables of its" in done.out
 
 
 def test_packages_that_are_not_at_hand_are_said_and_are_no_drift(call, empty, tmp_path):
