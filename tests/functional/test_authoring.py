@@ -1,5 +1,6 @@
 """Verbs for those who write packages: init, build, info; and lock."""
 
+import json
 import os
 import re
 
@@ -289,3 +290,51 @@ def test_a_broken_lock_is_an_error_with_its_place(call, project):
     done = call("lock", "--check", "--json")
     assert done.code == 5
     assert done.document["error"]["where"]["file"] == "policy.lock"
+
+
+@pytest.fixture
+def site_index(call, tmp_path):
+    """A static index of `mine` in three versions: 1.0, 2.0 which is yanked, and 3.0rc1."""
+    call("init", "mine")
+    manifest = (tmp_path / "mine/polpkg.toml").read_text()
+    folder = tmp_path / "static"
+    (folder / "index").mkdir(parents=True)
+    (folder / "blobs/sha256").mkdir(parents=True)
+    (folder / "config.json").write_text('{"format": 1, "api": null, "auth-required": false}')
+    lines = []
+    for version, yanked in (("1.0", False), ("2.0", "it was wrong"), ("3.0rc1", False)):
+        (tmp_path / "mine/polpkg.toml").write_text(manifest.replace("0.1.0", version))
+        built = call("build", "mine", "-o", "one.polpkg", "--json").document
+        (tmp_path / "one.polpkg").rename(folder / "blobs/sha256" / built["sha256"])
+        entry = {"name": "mine", "version": version, "sha256": built["sha256"], "size": built["size"], "yanked": yanked}
+        lines.append(json.dumps(entry | {"requires": {"xen-base": ">=1,<2"}, "functions": []}))
+    (folder / "index/mine.jsonl").write_text("\n".join(lines) + "\n")
+    return f"site={folder}"
+
+
+def test_info_prefers_what_would_be_installed(call, site_index):
+    document = call("info", "mine", "--index", site_index, "--json").document
+    assert document["version"] == "1.0"
+    assert [each["version"] for each in document["versions"]] == ["3.0rc1", "2.0", "1.0"]
+    assert call("info", "mine>=2", "--index", site_index, "--json").document["version"] == "3.0rc1"
+    yanked = call("info", "mine==2.0", "--index", site_index)
+    assert "site, yanked: it was wrong" in yanked.out
+
+
+def test_info_of_a_blob_that_was_changed(call, site_index, tmp_path):
+    for blob in (tmp_path / "static/blobs/sha256").iterdir():
+        blob.write_bytes(b"other")
+    assert call("info", "mine", "--index", site_index).code == 4
+
+
+def test_lock_and_tree_use_an_index(call, site_index):
+    (mine,) = [
+        p for p in call("lock", "mine", "--index", site_index, "--json").document["packages"] if p["name"] == "mine"
+    ]
+    assert (mine["version"], mine["index"]) == ("1.0", "site")
+    assert call("tree", "mine", "--index", site_index).out.startswith("mine 1.0\n`-- xen-base 1.0.0 (>=1,<2)\n")
+
+
+def test_offline_refuses_the_network(call):
+    for words in (["lock", "vmv"], ["info", "vmv"], ["tree", "vmv"]):
+        assert call(*words, "--index", "far=https://example.org/index", "--offline").code == 7

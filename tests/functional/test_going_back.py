@@ -159,3 +159,19 @@ def test_a_package_with_other_bytes_is_drift(call, empty, tmp_path):
     done = call("verify", "--root", empty, "--json")
     assert done.code == 1
     assert [each["kind"] for each in done.document["drift"]] == ["packages-changed"]
+
+
+def test_rollback_to_a_damaged_generation(call, installed):
+    (installed / "var/lib/polpkg/generations/1/policy.lock").write_text("other")
+    before = (installed / BOOT_FILE).read_bytes()
+    assert call("rollback", "--root", installed).code == 6
+    assert (installed / BOOT_FILE).read_bytes() == before
+
+
+def test_rollback_to_a_generation_that_the_hypervisor_would_refuse(call, installed):
+    (installed / "boot/xen-4.17-amd64.gz").write_bytes(build_hypervisor("4.22"))
+    done = call("rollback", "--root", installed)
+    assert done.code == 6
+    assert "generation-does-not-fit" in done.err
+    verified = call("verify", "--root", installed, "--json")
+    assert "hypervisor-abi" in [each["kind"] for each in verified.document["drift"]]
