@@ -72,7 +72,10 @@ def verify_target(context: Context, target: Target) -> Verification:
         raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
     try:
         installed = read_inputs(target, receipt)
-    except (TargetError, PolicyError) as error:
+    except PolicyError as error:
+        damaged = Finding("damaged", generation_path(receipt.generation), error.message)
+        return Verification(receipt.generation, (*drift, damaged), (), 0)
+    except TargetError as error:  # a file of the generation was changed, which is among the drift
         reason = f"the lock and the policy were not looked at: {error.message}"
         return Verification(receipt.generation, tuple(drift), (reason,), 0)
     drift += _stale(installed)

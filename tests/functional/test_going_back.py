@@ -175,3 +175,54 @@ def test_rollback_to_a_generation_that_the_hypervisor_would_refuse(call, install
     assert "generation-does-not-fit" in done.err
     verified = call("verify", "--root", installed, "--json")
     assert "hypervisor-abi" in [each["kind"] for each in verified.document["drift"]]
+
+
+def forge_file(root, name, text):
+    """Put `text` in place of a file of the generation, in the receipt as well."""
+    (root / "var/lib/polpkg/generations/2" / name).write_text(text)
+    (root / "etc/polpkg" / name).write_text(text)
+    path = root / "var/lib/polpkg/generations/2/receipt.json"
+    receipt = json.loads(path.read_text())
+    receipt["files"][name] = sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(receipt))
+
+
+def test_a_lock_that_does_not_answer_policy_toml_is_drift(call, installed):
+    forge_file(installed, "policy.toml", '[packages]\nvmv = ">=2"\nnetdom = "*"\n')
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert [each["kind"] for each in done.document["drift"]] == ["stale-lock"]
+    assert "policy.toml requires vmv>=2, and 1.0.0 is locked" in done.document["drift"][0]["message"]
+
+
+def test_a_generation_that_does_not_parse_is_drift(call, installed):
+    forge_file(installed, "policy.lock", "format = 1\n[[package]]\n")
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert [each["kind"] for each in done.document["drift"]] == ["damaged"]
+    assert call("list", "--root", installed).code == 5
+
+
+def test_a_generation_that_was_changed_is_drift_and_is_not_built_again(call, installed):
+    (installed / "var/lib/polpkg/generations/2/policy.lock").write_text("other")
+    done = call("verify", "--root", installed)
+    assert done.code == 1
+    assert "note: the lock and the policy were not looked at" in done.out
+
+
+def test_a_release_that_its_index_has_no_more_is_told(call, installed):
+    lock = (installed / "etc/polpkg/policy.lock").read_text()
+    forge_file(
+        installed, "policy.lock", lock.replace('name = "vmv"\nversion = "1.0.0"', 'name = "vmv"\nversion = "1.1"')
+    )
+    done = call("verify", "--root", installed)
+    assert done.code == 0
+    assert "no longer has vmv 1.1" in done.out
+
+
+def test_instances_that_do_not_fit_their_package_are_drift(call, installed):
+    text = (installed / "etc/polpkg/policy.toml").read_text()
+    forge_file(installed, "policy.toml", f"{text}\n[instances.vmv.vmv]\nnosuch = 1\n")
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert [each["kind"] for each in done.document["drift"]] == ["packages-changed"]
