@@ -71,6 +71,9 @@ class Binder:
                 if number is None:
                     message = f"alias `{name}` stands for type `{declaration.target}`, which nobody declares"
                     self.report.error(declaration.place, "unknown-type", message)
+                elif self._table.types[declaration.target].kind is not Kind.TYPE:
+                    message = f"alias `{name}` stands for `{declaration.target}`, which is no type"
+                    self.report.error(declaration.place, "not-a-type", message)
                 else:
                     self.types[name] = number
 

@@ -52,6 +52,8 @@ def _bind_user(
     if names.star or names.complement or names.excluded:
         message = "the roles of a user are listed by name; `*`, `~` and `-` are not allowed here"
         binder.report.error(place, "syntax-error", message)
+    if statement.level is not None and not levels.mls:
+        binder.report.error(place, "mls-disabled", "this user has a level, and the policy is linked without MLS")
     roles = 0
     for name in names.names:
         number = binder.role_number(name, module, place)

@@ -25,7 +25,6 @@ from polpkg.policy.ir.statements import (
 from polpkg.policy.link.computed import ComputedLabels, scopes_of
 from polpkg.policy.link.depth import DEEPEST_CONDITION, stack_height
 from polpkg.policy.link.report import declared_at
-from polpkg.policy.link.symbols import OBJECT_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -215,7 +214,7 @@ class _RuleLinker:
         types = binder.type_set(rule.target, module, place, only_types=True)
         result = binder.role_number(rule.result, module, place)
         number = binder.class_number("domain", place)
-        if result is None or number is None or rule.result == OBJECT_ROLE:
+        if result is None or number is None:
             return
         for role in self._roles(rule.source, module, place):
             for target in bits(types.types):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.policy.ir.linked import RoleSymbol, TypeSymbol
 from polpkg.policy.ir.statements import (
+    NameSet,
     Permissive,
     RoleDeclaration,
     TypeAttribute,
@@ -119,8 +120,13 @@ def _check_room(binder: Binder, table: SymbolTable) -> None:
 
 
 def link_roles(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[RoleSymbol, ...]:
-    """The roles of the linked policy, in the order of their numbers."""
+    """The roles of the linked policy, in the order of their numbers.
+
+    A type that one statement excludes is kept from the role whatever others say (`define_role_types` of checkpolicy
+    adds up what is included and what is excluded).
+    """
     types: dict[int, int] = {}
+    excluded: dict[int, int] = {}
     for module in modules:
         for statement in module.statements:
             match statement:
@@ -129,12 +135,18 @@ def link_roles(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
                         binder.report.error(place, "syntax-error", "`*` and `~` are not allowed in the types of a role")
                         continue
                     role = binder.role_number(name, module, place)
-                    bound = binder.type_set(names, module, place, only_types=True)
+                    included = binder.type_set(NameSet(names.names), module, place, only_types=True)
+                    without = binder.type_set(NameSet(names.excluded), module, place, only_types=True)
                     if role is not None:
-                        types[role] = types.get(role, 0) | bound.types
+                        types[role] = types.get(role, 0) | included.types
+                        excluded[role] = excluded.get(role, 0) | without.types
                 case _:
                     pass
     return tuple(
-        RoleSymbol(name, types.get(number, 0), table.roles[name].place if name in table.roles else None)
+        RoleSymbol(
+            name,
+            types.get(number, 0) & ~excluded.get(number, 0),
+            table.roles[name].place if name in table.roles else None,
+        )
         for number, name in enumerate(binder.role_names)
     )

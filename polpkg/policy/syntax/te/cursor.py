@@ -105,7 +105,7 @@ class Cursor:
     def read_name_block(self) -> tuple[str, ...]:
         """`{ a b c }`, without `-` and without nesting."""
         self.expect("{")
-        found: list[str] = []
+        found = [self.read_name()]
         while not self.accept("}"):
             found.append(self.read_name("a name or `}`"))
         return tuple(found)
@@ -129,7 +129,6 @@ class Cursor:
         return NameSet((name,), complement=complement)
 
     def _read_nested(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        start = self.at
         self.at += 1
         depth = 1
         names: list[str] = []
@@ -140,6 +139,8 @@ class Cursor:
             if word == "{":
                 depth += 1
             elif word == "}":
+                if values[self.at - 1] == "{":
+                    raise SyntaxProblem(self.at - 1, "a set must not be empty")
                 depth -= 1
             elif word == "-":
                 self.at += 1
@@ -149,8 +150,6 @@ class Cursor:
                 names.append(self.read_name("a name or `}`"))
                 continue
             self.at += 1
-        if not names and not excluded:
-            raise SyntaxProblem(start, "a set must not be empty")
         return tuple(names), tuple(excluded)
 
     def read_classes(self) -> tuple[str, ...]:
@@ -184,18 +183,3 @@ class Cursor:
         self.expect(":")
         type_ = self.read_name("a type")
         return Context(user, role, type_, self.read_range() if self.accept(":") else None)
-
-    def skip_statement(self) -> None:
-        """Moves past the rest of a statement that went wrong, so that the next one can be read.
-
-        A statement ends at its `;`, or at the `}` that closes its block; the end of the text ends everything.
-        """
-        depth = 0
-        while word := self.word:
-            self.at += 1
-            if word == "{":
-                depth += 1
-            elif word == "}":
-                depth -= 1
-            if depth <= 0 and word in (";", "}"):
-                return

@@ -18,7 +18,6 @@ from polpkg.policy.ir.statements import (
     NameSet,
 )
 from polpkg.policy.syntax.te.cursor import SyntaxProblem
-from polpkg.policy.syntax.te.lexer import is_identifier
 
 if TYPE_CHECKING:
     from polpkg.policy.syntax.te.cursor import Cursor
@@ -172,9 +171,9 @@ def _check_operator(index: int, left: str, operator: ConstraintOperator, *, orde
 
 
 def _pushed_names(cursor: Cursor) -> NameSet:
-    """A set in a constraint, which has no nesting (`names_push` of the grammar)."""
-    start = cursor.at
-    names = cursor.read_names()
-    if names.star or names.complement or not all(is_identifier(n) for n in names.names):
-        raise SyntaxProblem(start, "`*` and `~` are not allowed in a constraint")
-    return names
+    """A set in a constraint, which is a plain list (`names_push` of the grammar, `set_types` without `*` and `~`)."""
+    if cursor.word in ("*", "~"):
+        raise SyntaxProblem(cursor.at, "`*` and `~` are not allowed in a constraint")
+    if cursor.word == "{":
+        return NameSet(cursor.read_name_block())
+    return NameSet((cursor.read_name("a name or `{`"),))

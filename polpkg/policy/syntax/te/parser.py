@@ -88,16 +88,31 @@ class _Parser(Cursor):
                 self.statements.append(method(self, place))
             except SyntaxProblem as problem:
                 self.problems.append(problem.diagnostic(self.words))
-                self.at = max(problem.index, start)
-                self._recover()
+                self._recover(start, problem.index)
 
-    def _recover(self) -> None:
-        """Goes on at the next statement: after the end of this one, or at a word that can only begin one."""
-        before = self.at
-        self.skip_statement()
-        for index in range(before + 1, self.at):
-            if self.values[index] in _BEGINS and self.values[index - 1] in ("}", ")"):
-                self.at = index
+    def _recover(self, start: int, index: int) -> None:
+        """Goes on after the statement that began at `start` and went wrong at `index`.
+
+        It ends at its `;`; before a word that can only begin a statement, if its own `;` is missing; and if it has a
+        block, at the end of that.
+        """
+        values = self.values
+        has_block = values[start].lower() in _WITH_BLOCK
+        depth = values[start:index].count("{") - values[start:index].count("}") if has_block else 0
+        self.at = index
+        while word := values[self.at]:
+            if (
+                depth == 0
+                and self.at > start
+                and word in _BEGINS
+                and (self.at == index or values[self.at - 1] in ("}", ")"))
+            ):
+                return
+            self.at += 1
+            if has_block and word in ("{", "}"):
+                depth += 1 if word == "{" else -1
+            closed = word == "}" and values[self.at].lower() != "else" if has_block else word in (";", "}")
+            if depth <= 0 and (closed or word == ";"):
                 return
 
     def _unknown_statement(self) -> Callable[[_Parser, Place], Statement]:
@@ -135,7 +150,7 @@ class _Parser(Cursor):
 
     def sid(self, place: Place) -> Statement:
         name = self.read_name("an initial SID")
-        if self.values[self.at + 1] == ":":
+        if self.word and self.values[self.at + 1] == ":":
             return InitialSidContext(place, name, self.read_context())
         return InitialSidDeclaration(place, name)
 
@@ -404,6 +419,7 @@ class _Parser(Cursor):
 
 
 _REQUIRABLE = frozenset(("class", "role", "type", "attribute", "user", "bool", "tunable", "sensitivity", "category"))
+_WITH_BLOCK = frozenset(("if", "require", "optional", "dominance"))
 _CONDITIONAL_WORDS = ("allow", "auditallow", "dontaudit", "type_transition", "type_member", "type_change")
 
 
@@ -414,7 +430,6 @@ def _methods() -> dict[str, Callable[[_Parser, Place], Statement]]:
         method = getattr(_Parser, word + "_" if word in _Parser.UNDERSCORED else word, None)
         if method is not None:
             table[word] = table[word.upper()] = method
-    table["tunable"] = table["TUNABLE"] = _Parser.bool_
     return table
 
 
