@@ -52,7 +52,7 @@ HOUSEKEEPING = "Housekeeping"
 
 VERBS: dict[str, Verb] = {
     "install": Verb(TARGET, "Install packages, with what they require, onto a target."),
-    "remove": Verb(TARGET, "Remove packages, or one instance of them, and what nothing needs any more."),
+    "remove": Verb(TARGET, "Remove packages, or one instance, and what nothing needs any more."),
     "upgrade": Verb(TARGET, "Move packages to the newest versions that policy.toml allows."),
     "sync": Verb(TARGET, "Make a target have what policy.toml and policy.lock say."),
     "status": Verb(TARGET, "Show what a target has now."),

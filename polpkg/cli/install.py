@@ -34,7 +34,7 @@ def command(
     from polpkg.ops.change import ChangeRequest
 
     request = ChangeRequest(
-        action=f"install {' '.join(requirements)}",
+        action=f"install {' '.join(requirements)}" + (f" as {instance.instance}" if instance.instance else ""),
         install=parse_requirements(requirements),
         instance=instance.instance or "",
         settings=instance.parameters,

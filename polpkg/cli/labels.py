@@ -21,7 +21,7 @@ def command(
     policy: Policy = None,
     xl: Annotated[bool, typer.Option("--xl", help="Only the lines for xl.cfg.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show the labels of every role and instance, with the lines for xl.cfg.
+    """Show the labels of every role, with the lines for xl.cfg.
 
     For example:
       polpkg labels --root build/demo

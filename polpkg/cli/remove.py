@@ -19,7 +19,7 @@ def command(
     change: ChangeOptions,
     instance: Instance = None,
 ) -> ExitCode | None:
-    """Remove packages, or one instance of them, and what nothing needs any more.
+    """Remove packages, or one instance, and what nothing needs any more.
 
     Functions that a removed package owned go back to dom0.
 
@@ -31,6 +31,9 @@ def command(
     from polpkg.ops.change import ChangeRequest
 
     request = ChangeRequest(
-        action=f"remove {' '.join(names)}", remove=tuple(names), instance=instance or "", xen=target.xen or ""
+        action=f"remove {' '.join(names)}" + (f" as {instance}" if instance else ""),
+        remove=tuple(names),
+        instance=instance or "",
+        xen=target.xen or "",
     )
     return run_change(console, request, target, indexes, change)

@@ -43,6 +43,13 @@ class Slot:
     hypervisor: HypervisorFile | None = None
     xen: str = ""
 
+    @property
+    def release(self) -> str:
+        """The version without any vendor's addition, as specifiers of packages are about; empty when not known."""
+        from polpkg.policy.abi.model import version_numbers
+
+        return ".".join(map(str, version_numbers(self.version)))
+
     def abi(self, target: Target) -> Abi:
         """The ABI itself.  Raises TargetError when the hypervisor file cannot be read."""
         if self.hypervisor is not None:

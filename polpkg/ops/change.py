@@ -27,7 +27,7 @@ from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
 from polpkg.packages.lock import render_lock, why_stale
 from polpkg.packages.project import read_project
 from polpkg.packages.project_edit import ProjectChange, edit_project
-from polpkg.targets.generations import current_generation, read_artifact
+from polpkg.targets.generations import current_generation, read_artifact, usable_generation
 from polpkg.targets.plan import Plan, compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.receipt import PackageRecord
@@ -168,7 +168,7 @@ def prepare_change(
     """Works out a change without touching the target."""
     from polpkg.targets.probe import find_hypervisors
 
-    receipt = current_generation(target)
+    receipt = usable_generation(target)
     files = read_project_files(target, project_folder)
     before = files.project
     hypervisors = find_hypervisors(target, receipt)
@@ -178,7 +178,7 @@ def prepare_change(
     slots = find_slots(target, hypervisors, request.xen, before.target.hypervisor or before.target.xen)
     text = edit_project(before.text, _first_edit(context, before, request), before.file)
     project = read_project(text, before.file)
-    lock, catalog = _lock(context, project, files.lock, request, slots[0].version)
+    lock, catalog = _lock(context, project, files.lock, request, slots[0].release)
     if request.instance or request.settings:
         text = _set_instances(context, text, project, request, lock, catalog)
         project = read_project(text, before.file)

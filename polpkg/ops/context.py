@@ -46,7 +46,7 @@ class Context:
 
     def in_folder(self, folder: Path) -> Context:
         """The same surroundings, with paths relative to `folder`; paths that were typed are made absolute before."""
-        indexes = {name: self._local(location) for name, location in self.indexes.items()}
+        indexes = {name: self._located(name, location) for name, location in self.indexes.items()}
         return replace(self, indexes=indexes, working_directory=folder)
 
     def locate(self, path: str) -> Path:
@@ -78,21 +78,18 @@ class Context:
         from polpkg.packages.index.catalog import Catalog
         from polpkg.packages.index.opening import open_index
 
-        indexes = [open_index(name, self._local(location), override=True) for name, location in self.indexes.items()]
+        indexes = [open_index(n, self._located(n, where), override=True) for n, where in self.indexes.items()]
         for name, setting in project.indexes.items():
             if name not in self.indexes:
-                self._refuse_network(name, setting.location)
-                indexes.append(open_index(name, setting.location, trust=setting.trust))
+                indexes.append(open_index(name, self._located(name, setting.location), trust=setting.trust))
         paths = dict(self._named_paths(requirements))
         return Catalog([*indexes, self.bundled], mapping=project.index_map, paths=paths)
 
-    def _local(self, location: str) -> str:
-        self._refuse_network(location, location)
-        return location if "://" in location else str(self.working_directory / location)
-
-    def _refuse_network(self, name: str, location: str) -> None:
+    def _located(self, name: str, location: str) -> str:
+        """Where an index is: a URL as it is, a directory relative to the working directory."""
         if self.offline and location.startswith(("http://", "https://")):
             raise NetworkError("offline", f"index {name} is on the network, and --offline forbids using it")
+        return location if "://" in location else str(self.working_directory / location)
 
     def _named_paths(self, requirements: Iterable[Requirement]) -> Iterable[tuple[str, Index]]:
         from polpkg.packages.index.opening import open_path

@@ -67,13 +67,18 @@ def link_requirements(context: Context, request: LinkRequest) -> LinkAnswer:
         raise TargetError("no-hypervisor", "a policy is linked for a hypervisor, and none is named", hint=hint)
     abi = resolve_xen(request.xen)
     project = with_options(Project(), request.options)
-    lock, catalog = resolve_requirements(context, project, request.requirements, xen=abi.version)
+    lock, catalog = resolve_requirements(context, project, request.requirements, xen=release_of(abi))
     locked = load_packages(context, lock, catalog)
     if request.instance or request.parameters:
         project = _with_instance(context, project, request, locked)
     assembly = assemble(locked, project)
     policy, warnings = link_assembly(assembly, abi, mls=request.settings.mls)
     return LinkAnswer(policy, assembly, abi, lock.packages, warnings, request.settings)
+
+
+def release_of(abi: Abi) -> str:
+    """The version of a hypervisor without any vendor's addition, as specifiers of packages are about."""
+    return ".".join(map(str, abi.version_numbers))
 
 
 def _with_instance(context: Context, project: Project, request: LinkRequest, locked: Locked) -> Project:
@@ -188,7 +193,7 @@ def _check_abi(
     warnings: dict[Diagnostic, None] = {}
     for options in variants:
         project = with_options(Project(), options)
-        lock, catalog = resolve_requirements(context, project, requirements, xen=abi.version)
+        lock, catalog = resolve_requirements(context, project, requirements, xen=release_of(abi))
         try:
             assembly = assemble(load_packages(context, lock, catalog), project)
             policy, found = link_assembly(assembly, abi)

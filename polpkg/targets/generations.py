@@ -63,6 +63,19 @@ def current_generation(target: Target) -> Receipt | None:
     return None if number is None else read_generation(target, number)
 
 
+def usable_generation(target: Target) -> Receipt | None:
+    """The receipt of the current generation; None when there is none yet, and when it is damaged.
+
+    For whoever makes a new generation, which is the way to repair a damaged one.
+    """
+    try:
+        return current_generation(target)
+    except TargetError as error:
+        if error.code in ("damaged-receipt", "damaged-state", "no-such-generation"):
+            return None
+        raise
+
+
 def generation_numbers(target: Target) -> tuple[int, ...]:
     """The numbers of the generations that are kept, in order."""
     return tuple(sorted(int(name) for name in target.list(GENERATIONS) if _NUMBER.fullmatch(name)))

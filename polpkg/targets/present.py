@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from polpkg.targets.document import digest
-from polpkg.targets.generations import Marks, current_generation, generation_numbers, read_marks
+from polpkg.targets.generations import Marks, generation_numbers, read_marks, usable_generation
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
 from polpkg.targets.receipt import Receipt
 
@@ -35,7 +35,7 @@ class PresentState:
 
 def read_present(target: Target, wanted: WantedState) -> PresentState:
     """What `target` has where `wanted` would change it.  Raises TargetError."""
-    receipt = current_generation(target)
+    receipt = usable_generation(target)
     paths = {PROJECT, PROJECT_LOCK, *(boot.path for each in wanted.artifacts for boot in each.boot_files)}
     known = receipt.hypervisors if receipt else ()
     found = _read_files(target, paths | set(receipt.boot_files if receipt else ()))
