@@ -1,6 +1,7 @@
 # What a person and the CI machine type.  `make help` lists it.  Nothing here asks a question or needs root.
 
-PYTHON ?= python3
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := . plugins/vmv plugins/netdom plugins/stordom
@@ -16,7 +17,8 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 .PHONY: help demo test check format bench coverage oracles clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/installed ## Install the package vmv into build/demo and show what came of it
 	@rm -rf build/demo
@@ -26,7 +28,7 @@ demo: $(VENV)/installed ## Install the package vmv into build/demo and show what
 	$(BIN)/polpkg explain vmv_t vmv_guest_t domain create --root build/demo
 	$(TOOK)
 
-test: $(VENV)/development oracles ## Run all tests; those that need a tool which is missing are skipped and say so
+test: $(VENV)/development oracles ## Run all tests; those whose tools are missing are skipped
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --timeout 900 $(TESTS)
 	$(TOOK)
 
@@ -59,9 +61,8 @@ clean: ## Remove all that these commands made
 # The environment is made anew when a pyproject.toml changes, so it never keeps what nothing asks for any more.
 $(VENV)/installed: $(PROJECTS:%=%/pyproject.toml)
 	@echo "Setting up $(VENV) ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "polpkg needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || \
+	@test -n "$(PYTHON)" || { echo "polpkg needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) comes without venv; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'

@@ -5,6 +5,7 @@ It always ends well, whether the goals are met or not: a busy machine is no reas
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import startup
 from measure import Goal
 
 BENCHMARKS = {"startup": startup, "install": install, "backend": backend}
+PEERS = {"startup": (), "install": ("make", "m4", "checkpolicy"), "backend": ("checkpolicy",)}
 
 
 def main(names: list[str]) -> None:
@@ -24,6 +26,10 @@ def main(names: list[str]) -> None:
         sys.exit(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     measured: list[Goal] = []
     for name in names or BENCHMARKS:
+        missing = [tool for tool in PEERS[name] if not shutil.which(tool)]
+        if missing:
+            print(f"{name}: not measured, {' and '.join(missing)} is not installed")
+            continue
         with TemporaryDirectory(prefix="polpkg-bench-") as folder:
             for goal in BENCHMARKS[name].goals(Path(folder)):
                 measured.append(goal)
