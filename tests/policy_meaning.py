@@ -19,10 +19,8 @@ def differences(left, right):
     bare = [replace(policy, conditionals=()) for policy in (left, right)]
     found = [f"{d.component}: {d.text}" for d in explain_differences(*bare) if not d.rule]
     one, other = meaning(lift(left)), meaning(lift(right))
-    for key in sorted(one.keys() | other.keys()):
-        if one.get(key) != other.get(key):
-            found.append(f"rule: {key} holds in {one.get(key, 0):b} and {other.get(key, 0):b}")
-    return found
+    changed = (key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key))
+    return found + [f"rule: {key} holds in {one.get(key, 0):b} and {other.get(key, 0):b}" for key in changed]
 
 
 def meaning(policy):

@@ -13,6 +13,7 @@ from polpkg.policy.ir.statements import (
     NameSet,
     ObjectContext,
     Statement,
+    TypeDeclaration,
     TypeRule,
 )
 
@@ -46,6 +47,9 @@ def render_statement(statement: Statement) -> str:
             return f"{kind.name.lower()} {source} {target}:{NameSet(classes)} {permissions};"
         case TypeRule(_, kind, source, target, classes, result):
             return f"{kind.name.lower()} {source} {target}:{NameSet(classes)} {result};"
+        case TypeDeclaration(_, name, aliases, attributes):
+            alias = f" alias {NameSet(aliases)}" if aliases else ""
+            return f"type {name}{alias}{''.join(f', {a}' for a in attributes)};"
         case Conditional(_, expression, then, otherwise):
             branches = [" ".join(map(render_statement, branch)) for branch in (then, otherwise)]
             condition = " ".join(w.name if isinstance(w, BooleanOperator) else w for w in expression)

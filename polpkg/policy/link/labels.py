@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from polpkg.policy.ir.linked import (
@@ -157,16 +156,22 @@ class ContextLinker:
         return tuple(found)
 
     def _check_overlaps(self, contexts: list[LinkedObjectContext]) -> None:
-        for before, after in pairwise(contexts):
-            if before.kind is not after.kind or before.place is None or after.place is None:
+        """`contexts` are sorted; each is compared with the one before it that reaches furthest."""
+        before: LinkedObjectContext | None = None
+        for new in contexts:
+            if before is None or before.kind is not new.kind:
+                before = new
                 continue
-            tree = after.kind is ObjectContextKind.DEVICE_TREE
-            if before.path == after.path if tree else after.low <= before.high:
-                what = after.path if tree else f"{after.low:#x}"
-                note = declared_at("first labelled here", before.place)
-                self._binder.report.error(
-                    after.place, "device-labelled-twice", f"{what} has a label already", notes=(note,)
-                )
+            tree = new.kind is ObjectContextKind.DEVICE_TREE
+            if before.path == new.path if tree else new.low <= before.high:
+                self._report_overlap(new.path if tree else f"{new.low:#x}", before, new)
+            before = new if tree or new.high > before.high else before
+
+    def _report_overlap(self, what: str, before: LinkedObjectContext, new: LinkedObjectContext) -> None:
+        if before.place is not None and new.place is not None:
+            note = declared_at("first labelled here", before.place)
+            message = f"{what} has a label already"
+            self._binder.report.error(new.place, "device-labelled-twice", message, notes=(note,))
 
 
 def link_range_transitions(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class SyntaxProblem(Exception):  # noqa: N818 - a signal inside the parser, turned into a Diagnostic
     """Word `index` is not what the grammar wants."""
 
+    is_complete = False
+    """Whether the statement was all there but for its `;`."""
+
     def __init__(self, index: int, message: str, hint: str = "", code: str = "syntax-error") -> None:
         """Remembers what `diagnostic` needs."""
         super().__init__(message)
@@ -48,6 +51,10 @@ class Cursor:
 
     def fail(self, expected: str) -> NoReturn:
         """Says that something else was expected here."""
+        raise self.unexpected(expected)
+
+    def unexpected(self, expected: str) -> SyntaxProblem:
+        """The problem that something else was expected here."""
         word = self.word
         found = f"`{word}`" if word else "the end of the text"
         hint = ""
@@ -58,7 +65,7 @@ class Cursor:
         elif word == "(":
             name = self.values[self.at - 1]
             hint = f"`{name}` is not a macro here: is the package that defines it among the requirements?"
-        raise SyntaxProblem(self.at, f"expected {expected} but found {found}", hint)
+        return SyntaxProblem(self.at, f"expected {expected} but found {found}", hint)
 
     def accept(self, word: str) -> bool:
         """Moves past `word` if it is there."""

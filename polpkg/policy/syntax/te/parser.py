@@ -88,31 +88,28 @@ class _Parser(Cursor):
                 self.statements.append(method(self, place))
             except SyntaxProblem as problem:
                 self.problems.append(problem.diagnostic(self.words))
-                self._recover(start, problem.index)
+                self._recover(start, problem)
 
-    def _recover(self, start: int, index: int) -> None:
-        """Goes on after the statement that began at `start` and went wrong at `index`.
+    def _recover(self, start: int, problem: SyntaxProblem) -> None:
+        """Goes on after the statement that began at `start` and went wrong at the word of `problem`.
 
-        It ends at its `;`; before a word that can only begin a statement, if its own `;` is missing; and if it has a
-        block, at the end of that.
+        It ends at its `;`, at the end of its block if it has one, and before a word that can only begin a statement, if
+        it ends without `;` or its own is missing.
         """
-        values = self.values
-        has_block = values[start].lower() in _WITH_BLOCK
-        depth = values[start:index].count("{") - values[start:index].count("}") if has_block else 0
-        self.at = index
+        values, first = self.values, self.values[start].lower()
+        depth = values[start : problem.index].count("{") - values[start : problem.index].count("}")
+        self.at = problem.index
+        if problem.is_complete and self.word in _METHODS:
+            return
         while word := values[self.at]:
-            if (
-                depth == 0
-                and self.at > start
-                and word in _BEGINS
-                and (self.at == index or values[self.at - 1] in ("}", ")"))
-            ):
+            can_end = first in _WITHOUT_SEMICOLON or values[self.at - 1] in ("}", ")")
+            if word in _BEGINS and can_end and depth <= 0 and self.at > start:
                 return
             self.at += 1
-            if has_block and word in ("{", "}"):
-                depth += 1 if word == "{" else -1
-            closed = word == "}" and values[self.at].lower() != "else" if has_block else word in (";", "}")
-            if depth <= 0 and (closed or word == ";"):
+            depth += {"{": 1, "}": -1}.get(word, 0)
+            if word == ";" and (depth <= 0 or first not in _WITH_BLOCK):
+                return
+            if word == "}" and (depth < 0 or (depth == 0 and first in _WITH_BLOCK and self.word.lower() != "else")):
                 return
 
     def _unknown_statement(self) -> Callable[[_Parser, Place], Statement]:
@@ -121,9 +118,8 @@ class _Parser(Cursor):
             message = f"`{self.word}` is not part of a policy for Xen"
             raise SyntaxProblem(self.at, message, f"Xen has no {XEN_REFUSES[word]}", "not-for-xen")
         if word in STATEMENTS and self.word in (word, word.upper()):
-            raise SyntaxProblem(
-                self.at, f"`{self.word}` statements are not supported yet", code="unsupported-statement"
-            )
+            message, hint = f"`{self.word}` statements are not supported", "use `bool`" if word == "tunable" else ""
+            raise SyntaxProblem(self.at, message, hint, "unsupported-statement")
         if self.values[self.at + 1] == "(":
             message = f"`{self.word}` is not a statement, and no macro of this name is visible here"
             hint = "require the package that defines it, or check the spelling"
@@ -133,7 +129,9 @@ class _Parser(Cursor):
     def end(self) -> None:
         """The `;` that ends most statements."""
         if self.values[self.at] != ";":
-            self.fail("`;`")
+            problem = self.unexpected("`;`")
+            problem.is_complete = True
+            raise problem
         self.at += 1
 
     # Classes, permissions, initial SIDs
@@ -435,4 +433,7 @@ def _methods() -> dict[str, Callable[[_Parser, Place], Statement]]:
 
 _METHODS = _methods()
 _CONDITIONAL_METHODS = {w: _METHODS[w] for word in _CONDITIONAL_WORDS for w in (word, word.upper())}
-_BEGINS = frozenset(_METHODS) - {"role", "type", "level", "class", "ROLE", "TYPE", "LEVEL", "CLASS", "user", "USER"}
+_AMBIGUOUS = frozenset(("role", "type", "level", "class", "user"))
+"""Words that begin a statement and also stand in the middle of others."""
+_BEGINS = frozenset(w for word in STATEMENTS - _AMBIGUOUS for w in (word, word.upper()))
+_WITHOUT_SEMICOLON = frozenset(("class", "common", "sid", *(w for w in STATEMENTS if w.endswith("con"))))
