@@ -65,17 +65,15 @@ class Binder:
         self._unknown: set[tuple[str, str]] = set()
 
     def _add_aliases(self) -> None:
-        for name, declaration in self._table.types.items():
-            if declaration.kind is Kind.ALIAS:
-                number = self.types.get(declaration.target)
-                if number is None:
-                    message = f"alias `{name}` stands for type `{declaration.target}`, which nobody declares"
-                    self.report.error(declaration.place, "unknown-type", message)
-                elif self._table.types[declaration.target].kind is not Kind.TYPE:
-                    message = f"alias `{name}` stands for `{declaration.target}`, which is no type"
-                    self.report.error(declaration.place, "not-a-type", message)
-                else:
-                    self.types[name] = number
+        """Aliases of what is no type are left out; `assign_attributes` reports them."""
+        known = self._table.types
+        for name in known:
+            target, seen = name, {""}
+            while target in known and known[target].kind is Kind.ALIAS and target not in seen:
+                seen.add(target)
+                target = known[target].target
+            if target != name and target in known and known[target].kind is Kind.TYPE:
+                self.types[name] = self.types[target]
 
     # Names
 

@@ -9,6 +9,7 @@ from polpkg.policy.ir.statements import (
     NameSet,
     Permissive,
     RoleDeclaration,
+    TypeAliasDeclaration,
     TypeAttribute,
     TypeBounds,
     TypeDeclaration,
@@ -28,13 +29,15 @@ LARGEST_TYPE_NUMBER = 65_535
 
 
 def assign_attributes(modules: Iterable[PolicyModule], binder: Binder) -> None:
-    """Fills `Binder.members` from declarations and `typeattribute` statements."""
+    """Fills `Binder.members` from declarations and `typeattribute` statements; what has aliases must be a type."""
     for module in modules:
         for statement in module.statements:
             match statement:
                 case TypeDeclaration(place, name, _, attributes) | TypeAttribute(place, name, attributes):
                     if attributes:
                         _add_to_attributes(name, attributes, module, place, binder)
+                case TypeAliasDeclaration(place, name):
+                    binder.single_type(name, module, place)
                 case _:
                     pass
 
