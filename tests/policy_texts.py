@@ -210,7 +210,7 @@ class Generator:
 
     def neverallow(self):
         """Mostly about what nobody has: permission `plug`."""
-        target = self.pick((self.type_set(itself=True), "*", f"~{self.type_set().split(' -')[0]}", "self"))
+        target = self.pick((self.type_set(itself=True), "*", f"~{self.pick(self.out.attributes)}", "self"))
         source = self.pick((self.type_set(), "*", f"~{{ {' '.join(self.some(self.out.types))} }}"))
         return f"neverallow {source} {target}:resource {self.pick(('plug', 'plug', 'plug', 'use'))};"
 

@@ -220,12 +220,14 @@ class _Emitter:
         return fold(conditional.expression, boolean_arity, write)
 
     def assertion(self, rule: LinkedNeverallow) -> Iterator[str]:
+        if not rule.sources or not (rule.targets or rule.on_self):
+            return  # an empty set has no words, and such an assertion asserts nothing
         if rule.name:
             yield f"# {rule.name}"
         yield from self.origin(rule.place)
-        targets = self.type_set(rule.targets) if rule.targets else ""
-        if rule.on_self:
-            targets = f"{{ {targets} self }}" if targets else "self"
+        targets = self.type_set(rule.targets) if rule.targets else "self"
+        if rule.on_self and rule.targets != self.every_type:
+            targets = _braced([*(self.names.types[bit] for bit in bits(rule.targets)), "self"])
         permissions = self.permissions(rule.security_class, rule.permissions)
         about = f"{targets}:{self.names.classes[rule.security_class]}"
         yield f"neverallow {self.type_set(rule.sources)} {about} {permissions};"

@@ -90,6 +90,11 @@ class Words:
         """Where word `index` is."""
         return self._located.place_at(self._offsets[index])
 
+    def is_first_on_line(self, index: int) -> bool:
+        """Whether nothing but blanks stands before word `index` on its line."""
+        text, offset = self._located.text, self._offsets[index]
+        return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()
+
 
 def is_identifier(word: str) -> bool:
     """Whether `word` can be a name: it begins with a letter and is not a word of the language."""

@@ -93,8 +93,7 @@ class _Parser(Cursor):
     def _recover(self, start: int, problem: SyntaxProblem) -> None:
         """Goes on after the statement that began at `start` and went wrong at the word of `problem`.
 
-        It ends at its `;`, at the end of its block if it has one, and before a word that can only begin a statement, if
-        it ends without `;` or its own is missing.
+        It ends at its `;`, at the end of its block if it has one, and before a word that begins another statement.
         """
         values, first = self.values, self.values[start].lower()
         depth = values[start : problem.index].count("{") - values[start : problem.index].count("}")
@@ -102,15 +101,22 @@ class _Parser(Cursor):
         if problem.is_complete and self.word in _METHODS:
             return
         while word := values[self.at]:
-            can_end = first in _WITHOUT_SEMICOLON or values[self.at - 1] in ("}", ")")
-            if word in _BEGINS and can_end and depth <= 0 and self.at > start:
+            inside = depth > 0 and first in _WITH_BLOCK
+            if not inside and self.at > start and word in _STATEMENTS and self._begins_another(first):
                 return
             self.at += 1
             depth += {"{": 1, "}": -1}.get(word, 0)
-            if word == ";" and (depth <= 0 or first not in _WITH_BLOCK):
+            if word == ";" and not inside:
                 return
             if word == "}" and (depth < 0 or (depth == 0 and first in _WITH_BLOCK and self.word.lower() != "else")):
                 return
+
+    def _begins_another(self, first: str) -> bool:
+        """Whether the word under the cursor, one of `_STATEMENTS`, begins a statement that follows one of `first`."""
+        if self.words.is_first_on_line(self.at):
+            return self.word.lower() != "level"
+        can_end = first in _WITHOUT_SEMICOLON or self.values[self.at - 1] in ("}", ")")
+        return can_end and self.word.lower() not in _AMBIGUOUS
 
     def _unknown_statement(self) -> Callable[[_Parser, Place], Statement]:
         word = self.word.lower()
@@ -435,5 +441,5 @@ _METHODS = _methods()
 _CONDITIONAL_METHODS = {w: _METHODS[w] for word in _CONDITIONAL_WORDS for w in (word, word.upper())}
 _AMBIGUOUS = frozenset(("role", "type", "level", "class", "user"))
 """Words that begin a statement and also stand in the middle of others."""
-_BEGINS = frozenset(w for word in STATEMENTS - _AMBIGUOUS for w in (word, word.upper()))
+_STATEMENTS = frozenset(w for word in STATEMENTS for w in (word, word.upper()))
 _WITHOUT_SEMICOLON = frozenset(("class", "common", "sid", *(w for w in STATEMENTS if w.endswith("con"))))
