@@ -28,7 +28,7 @@ def only_broken(site):
 def test_built_in_parts_are_registered_by_the_same_hooks(site):
     (own,) = load(site).distributions
     assert own.builtin
-    assert set(own.registered) == {"packages", "backends", "targets", "boot_paths"}
+    assert set(own.registered) == {"packages", "roles", "backends", "targets", "boot_paths"}
     assert set(load(site).backends) == {"builtin", "checkpolicy", "secilc"}
 
 
@@ -136,7 +136,7 @@ def test_an_entry_point_may_name_an_object(site):
         HEAD + "class Plugin:\n    @hookimpl\n    def polpkg_register_roles(self):\n        return (Role('x', 'y'),)\n"
     )
     site.install("polpkg-acme", code + "plugin = Plugin()\n", entry="polpkg_acme_plugin:plugin")
-    assert set(load(site).roles) == {"x"}
+    assert set(load(site).roles) == {"dom0", "domu", "x"}
 
 
 def test_everything_that_polpkg_registers_can_be_loaded():
