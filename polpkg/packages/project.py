@@ -6,8 +6,9 @@ vmv = ">=1,<2"
 vmv = ["audit"]
 [instances.vmv.tenant-a.guests.web]    package, instance, parameter, item
 [target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls
-[indexes.site]                         url, trust
+[indexes.site]                         url, trust, ca-file
 [index-map]                            which index a name belongs to
+[overrides]                            name to the specifier that counts instead of all that packages ask for
 [expect.<ABI fingerprint>]             sha256 of the compiled policy
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from polpkg.packages.merge_conflict import refuse_conflict
 from polpkg.packages.names import NAME_RULE, is_name
 from polpkg.packages.requirement import Requirement, canonical_specifier, is_path_text
 from polpkg.packages.tables import Document, Table, read_toml
@@ -51,10 +53,14 @@ class TargetFacts:
 
 @dataclass(frozen=True, slots=True)
 class IndexSetting:
-    """One index: where it is, and whether it is trusted without a pinned root (`none`)."""
+    """One index: where it is, whether it is trusted without a pinned root (`none`), and whose certificates count.
+
+    `ca_file` is as it is written; a relative path is relative to the folder of policy.toml.
+    """
 
     location: str
     trust: str = ""
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Project:
     target: TargetFacts = field(default_factory=TargetFacts)
     indexes: Mapping[str, IndexSetting] = field(default_factory=dict[str, IndexSetting])
     index_map: Mapping[str, str] = field(default_factory=dict[str, str])
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
     expect: Mapping[str, str] = field(default_factory=dict[str, str])
     file: str = field(default=PROJECT_FILE, compare=False)
     text: str = field(default="", compare=False, repr=False)
@@ -94,6 +101,7 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
     Raises `PolicyError` with every problem found (`project-...`).
     """
     document = Document(text, file, "project")
+    refuse_conflict(document, "settle it by hand: remove one side, or both, and the markers")
     root = read_toml(document)
     options = root.table("options")
     project = Project(
@@ -103,6 +111,7 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
         target=_target(root.table("target")),
         indexes={name: _index(table) for name, table in root.tables("indexes")},
         index_map=root.text_map("index-map"),
+        overrides=_overrides(root.table("overrides")),
         expect={fingerprint: _expected(table) for fingerprint, table in root.tables("expect")},
         file=file,
         text=text,
@@ -129,6 +138,16 @@ def _packages(table: Table) -> dict[str, str]:
 def _check_name(table: Table, key: str, name: str, what: str) -> None:
     if not is_name(name):
         table.report(key, "bad-name", f"`{name}` cannot be the name of {what}", hint=f"a name is {NAME_RULE}")
+
+
+def _overrides(table: Table) -> dict[str, str]:
+    found = {name: table.text(name) for name in table.values}
+    for name, specifier in found.items():
+        _check_name(table, name, name, "a package")
+        if not is_specifier(specifier):
+            hint = 'write versions as in ">=1.2,<2"; "*" lets any version through'
+            table.report(name, "bad-specifier", f"`{specifier}` is not a version specifier", hint=hint)
+    return {name: canonical_specifier(text) or "*" for name, text in found.items() if is_specifier(text)}
 
 
 def _names(table: Table, key: str, names: Iterable[str], what: str) -> tuple[str, ...]:
@@ -177,9 +196,19 @@ def _target(table: Table) -> TargetFacts:
 
 
 def _index(table: Table) -> IndexSetting:
-    setting = IndexSetting(table.text("url", required=True), table.choice("trust", ("none",)))
+    setting = IndexSetting(table.text("url", required=True), table.choice("trust", ("none",)), table.text("ca-file"))
     table.finish()
+    if "://" in setting.location:
+        _check_url(table, setting.location)
     return setting
+
+
+def _check_url(table: Table, url: str) -> None:
+    from polpkg.packages.transport.urls import is_http, what_is_wrong
+
+    if is_http(url) and (wrong := what_is_wrong(url)):
+        hint = "policy.toml is shared: credentials go into the keyring or the environment"
+        table.report("url", "bad-url", f"`{table.name_of('url')}` {wrong}", hint=hint)
 
 
 def _expected(table: Table) -> str:

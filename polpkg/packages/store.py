@@ -7,14 +7,14 @@ What the use cases call:
     when that fails the error names the entry.  `get`, `put` and `path` are the single steps.
 `polpkg.packages.housekeeping`, for `polpkg cache`
     `cache_info(cache) -> tuple[CacheSection, ...]`: what is kept, how many, bytes, oldest and newest.
-    `prune_cache(cache, *, keep=digests, unused_for=seconds) -> Pruned`: removes what was not used for that long, and
-    archives only when no lock names them: `keep` are the digests of the locks that the caller knows.
+    `prune_cache(cache, *, now, keep=digests, unused_for=seconds, dry_run=False) -> Pruned`: removes what was not used
+    for that long, and archives only when no lock names them: `keep` are the digests of the locks that the caller knows.
     `verify_cache(cache, *, remove=False) -> tuple[Damaged, ...]`: reads every entry and names those that are damaged.
 
 The layout, each part with a version in its path so that versions of polpkg live side by side:
 
     <cache>/store/v1/sha256/<hex>      archives
-    <cache>/store/v1/partial/<hex>     archives on their way (transport/download.py)
+    <cache>/store/v1/partial/<hex>     archives on their way (transport/partial.py)
     <cache>/index/v1/<sha256 of url>/  files of http indexes (transport/cache.py)
     <cache>/derived/<kind>-<version>/  what can be computed again
 """
@@ -24,14 +24,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from polpkg.errors import PolpkgError, TrustError
+from polpkg.errors import NetworkError, PolpkgError, TrustError
 from polpkg.packages.source import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 STORE_VERSION = "v1"
 """The layout of the store; in its path, so that versions live side by side."""
+
+TEMPORARY_SUFFIX = ".tmp"
+"""How the names of files end that are being written; a killed process may leave one, and nobody reads it."""
 
 
 def cache_directory() -> Path:
@@ -49,7 +53,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 
     Raises `PolpkgError` (`cannot-write`).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -78,6 +82,11 @@ class ArchiveStore:
 
     def __init__(self, cache: Path) -> None:
         self._folder = cache / "store" / STORE_VERSION / "sha256"
+        self._partial = cache / "store" / STORE_VERSION / "partial"
+
+    def partial_path(self, sha256: str) -> Path:
+        """Where the archive with that digest is while it is being fetched."""
+        return self._partial / sha256
 
     def path(self, sha256: str) -> Path:
         """Where the archive with that digest is, or would be."""
@@ -103,6 +112,25 @@ class ArchiveStore:
             )
         return archive
 
+    def obtain(self, sha256: str, fetch: Callable[[], bytes], *, label: str) -> bytes:
+        """The archive with that digest: from the store, else from `fetch`, after which it is kept.
+
+        An entry that is damaged is fetched again and replaced.  Raises `TrustError`: `store-corrupt`, naming the entry,
+        when it cannot be; `digest-mismatch` when `fetch` hands out something else.  `label` names the archive.
+        """
+        damage: TrustError | None = None
+        try:
+            held = self.get(sha256)
+        except TrustError as error:
+            held, damage = None, error
+        if held is not None:
+            return held
+        archive = fetch() if damage is None else _healed(fetch, damage)
+        if sha256_of(archive) != sha256:
+            raise TrustError("digest-mismatch", f"{label} has another digest than {sha256}, which is expected")
+        self.put(archive)
+        return archive
+
     def put(self, archive: bytes) -> str:
         """Keep `archive`; its digest.  A damaged file of that digest is replaced."""
         sha256 = sha256_of(archive)
@@ -115,6 +143,14 @@ class ArchiveStore:
             return self.get(sha256) is not None
         except TrustError:
             return False
+
+
+def _healed(fetch: Callable[[], bytes], damage: TrustError) -> bytes:
+    """What `fetch` hands out in place of a damaged entry."""
+    try:
+        return fetch()
+    except NetworkError as error:
+        raise TrustError(damage.code, f"{damage.message}, and {error.message}", hint=damage.hint) from error
 
 
 class DerivedStore:
@@ -133,17 +169,21 @@ class DerivedStore:
 
     def get(self, key: str) -> bytes | None:
         """The data kept for `key`; None when there are none, or they are damaged."""
-        from hashlib import sha256
-
         try:
-            stored = self.path(key).read_bytes()
+            return read_derived(self.path(key).read_bytes())
         except OSError:
             return None
-        digest, data = stored[:32], stored[32:]
-        return data if sha256(data).digest() == digest else None
 
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` for `key`."""
         from hashlib import sha256
 
         write_atomically(self.path(key), sha256(data).digest() + data, durable=False)
+
+
+def read_derived(stored: bytes) -> bytes | None:
+    """The data that a `DerivedStore` kept as the bytes `stored`: their digest, then they; None when it differs."""
+    from hashlib import sha256
+
+    digest, data = stored[:32], stored[32:]
+    return data if sha256(data).digest() == digest else None

@@ -35,7 +35,7 @@ class Document:
     """One text under reading.
 
     `kind` begins every error code (`manifest-...`), `error` is what `check` raises, `locate` finds lines (by
-    default in TOML).
+    default in TOML).  The lines of a `secret` document are never quoted.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Document:
         package: str = "",
         error: type[PolpkgError] = PolicyError,
         locate: Locator | None = None,
+        secret: bool = False,
     ) -> None:
         self.text = text
         self.file = file
@@ -55,6 +56,7 @@ class Document:
         self.problems: list[Diagnostic] = []
         self.error = error
         self._locate = locate
+        self._secret = secret
 
     def root(self, values: Mapping[str, object]) -> Table:
         """The outermost table."""
@@ -64,11 +66,16 @@ class Document:
         """Note a problem at the key `path`; its code is the document's kind and `problem`."""
         place = self._place(path)
         origin = Origin(self.package, "", self.file, place.line, place.column)
-        lines = self.text.split("\n")
-        excerpt = lines[place.line - 1].rstrip("\r") if place.line else ""
-        finding = Diagnostic(f"{self.kind}-{problem}", message, origin, hint, excerpt, place.column)
+        finding = Diagnostic(f"{self.kind}-{problem}", message, origin, hint, self.line(place.line), place.column)
         if finding not in self.problems:
             self.problems.append(finding)
+
+    def line(self, number: int) -> str:
+        """The line `number`, from 1, as messages quote it: without the password of a URL; nothing for 0."""
+        if not number or self._secret:
+            return ""
+        line = self.text.split("\n")[number - 1].rstrip("\r")
+        return _without_passwords(line) if "://" in line and "@" in line else line
 
     def _place(self, path: tuple[str, ...]) -> TomlPlace:
         from polpkg.packages.toml_places import find_place
@@ -79,6 +86,13 @@ class Document:
         """Raise one error with all problems, in the order of their lines, if there are any."""
         if self.problems:
             raise self.error.of(sorted(self.problems, key=lambda p: p.origin.line if p.origin else 0))
+
+
+def _without_passwords(line: str) -> str:
+    """`line` with stars for what stands before the `@` in URLs."""
+    import re
+
+    return re.sub(r"(?<=://)[^/@\s]+(?=@)", lambda found: "*" * len(found[0]), line)
 
 
 def read_toml(document: Document) -> Table:
@@ -106,7 +120,12 @@ def _syntax_error(document: Document, message: str) -> PolpkgError:
     text = message[: found.start()] if found else message
     origin = Origin(document.package, "", document.file, line, column)
     finding = Diagnostic(
-        f"{document.kind}-syntax", f"not valid TOML: {text[:1].lower()}{text[1:]}", origin, "", lines[line - 1], column
+        f"{document.kind}-syntax",
+        f"not valid TOML: {text[:1].lower()}{text[1:]}",
+        origin,
+        "",
+        document.line(line),
+        column,
     )
     return document.error.of([finding])
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "polpkg"
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if "bundled" not in file.parts)
 PLUGIN_FILES = sorted((ROOT / "plugins").glob("*/src/**/*.py"))
-MAY_IMPORT = {"pluggy": "polpkg.plugin", "typer": "polpkg.cli", "httpx": "polpkg.packages.index.http"}
+MAY_IMPORT = {"pluggy": "polpkg.plugin", "typer": "polpkg.cli", "httpx": "polpkg.packages.transport.client"}
 
 
 def module_name(file):

@@ -40,6 +40,9 @@ class ArchiveIndex:
         """The packages in the archives."""
         return tuple(dict.fromkeys(name for name, _ in self._found))
 
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """Nothing: the packages are here."""
+
     def releases(self, package: str) -> tuple[Release, ...]:
         """The releases of `package` among the archives."""
         return tuple(release for (name, _), (release, _) in self._found.items() if name == package)

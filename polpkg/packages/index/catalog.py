@@ -53,6 +53,7 @@ class Catalog:
             return self._paths[package]
         if package in self._mapping:
             return self._mapped(package)
+        self.prefetch((package,))
         having = [index for index in self._indexes.values() if index.releases(package)]
         if any(index.override for index in having):
             having = [index for index in having if index.name != BUNDLED]
@@ -70,6 +71,21 @@ class Catalog:
             )
         index = self._indexes[name]
         return index if index.releases(package) else None
+
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """`packages` will be asked for soon: every index that might have one begins to fetch what it says of it.
+
+        Returns at once and raises nothing.  What is not asked for in the end cost a request, and no time.
+        """
+        wanted: dict[str, list[str]] = {}
+        for package in packages:
+            if package not in self._homes and package not in self._paths:
+                mapped = self._mapping.get(package)
+                for name in self._indexes if mapped is None else (mapped,):
+                    wanted.setdefault(name, []).append(package)
+        for name, names in wanted.items():
+            if name in self._indexes:
+                self._indexes[name].prefetch(names)
 
     def releases(self, package: str) -> tuple[Release, ...]:
         """The releases of `package` in the index that it belongs to."""

@@ -48,6 +48,9 @@ class DirectoryIndex:
         """The packages in the directories."""
         return tuple(dict.fromkeys(name for name, _ in self._found))
 
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """Nothing: the packages are here."""
+
     def releases(self, package: str) -> tuple[Release, ...]:
         """The releases of `package` in the directories."""
         return tuple(release for (name, _), (release, _) in self._found.items() if name == package)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from polpkg.packages.index.release import Release
 
 
@@ -36,6 +38,13 @@ class Index(Protocol):
         """The packages that the index lists, sorted.
 
         Only used for hints and searches: an index that cannot say answers with nothing.
+        """
+        ...
+
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """`packages` will be asked for soon: an index that is far away begins to fetch them.
+
+        Returns at once and raises nothing: what goes wrong is raised by `releases`.
         """
         ...
 

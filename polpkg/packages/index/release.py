@@ -23,7 +23,8 @@ class Release:
     `requires`, `conflicts`: name to specifier.  `options`: option to what it requires.  `clients` is `*` when the
     functions are claimed for every client.  `xen`: the specifier of hypervisor releases.  `sha256` and `size` describe
     the archive and are empty and 0 where it has not been built yet (`Index.sealed` fills them in).  `yanked`: the
-    reason, empty when it is not.  `extra`: keys of the index entry that this version of polpkg does not know.
+    reason, empty when it is not.  `extra`: the other keys of the index entry: `summary`, and those that this version of
+    polpkg does not know.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Release:
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
+    @property
+    def summary(self) -> str:
+        """What the package is, in one line; empty when the index does not tell."""
+        text = self.extra.get("summary", "")
+        return text if isinstance(text, str) else ""
+
 
 def release_of(manifest: Manifest, index: str, *, sha256: str = "", size: int = 0) -> Release:
     """The release that a manifest describes."""
@@ -59,6 +66,7 @@ def release_of(manifest: Manifest, index: str, *, sha256: str = "", size: int = 
         xen=manifest.xen,
         sha256=sha256,
         size=size,
+        extra={"summary": manifest.summary} if manifest.summary else {},
     )
 
 
@@ -107,7 +115,10 @@ def read_entry(entry: Table, index: str, name: str) -> Release:
 
 
 def _yanked(entry: Table) -> str:
-    return "" if isinstance(entry.values.get("yanked", False), bool) else entry.text("yanked")
+    value = entry.values.get("yanked", False)
+    if isinstance(value, bool):
+        return "no reason given" if value else ""
+    return entry.text("yanked")
 
 
 def _check(entry: Table, release: Release, name: str) -> None:

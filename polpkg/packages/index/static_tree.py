@@ -1,4 +1,4 @@
-"""The static tree (DESIGN.md 4), read through anything that can fetch a relative path: a directory, or http.
+"""The static tree (DESIGN.md 4), read through anything that can fetch a relative path: a directory, a tar file, http.
 
 config.json                 format, API, whether a token is required
 index/<name>.jsonl          the releases of a package, one JSON object a line
@@ -9,19 +9,41 @@ blobs/sha256/<hex>          archives
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
-from polpkg.errors import TrustError
-from polpkg.packages.index.release import Release, read_entry
+from polpkg.errors import NetworkError, TrustError
+from polpkg.packages.archive import LIMITS
+from polpkg.packages.index.entries import EntryReader, json_document, json_object, json_value
 from polpkg.packages.source import sha256_of
-from polpkg.packages.tables import Document, Table
-from polpkg.packages.toml_places import TomlPlace
+from polpkg.packages.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from polpkg.packages.index.release import Release
+
 FORMAT = 1
 """The version of the tree's format that is read."""
+
+CONFIG_FILE = "config.json"
+"""The file that makes a directory a tree."""
+
+NAMES_FILE = "index/names.json"
+"""The list of names."""
+
+_CONFIG_LIMIT = 1 << 16
+_NAMES_LIMIT = 16 << 20
+_ENTRIES_LIMIT = 64 << 20
+
+
+def entries_file(package: str) -> str:
+    """Where the releases of `package` are listed."""
+    return f"index/{package}.jsonl"
+
+
+def blob_file(sha256: str) -> str:
+    """Where the archive with that digest is."""
+    return f"blobs/sha256/{sha256}"
 
 
 class Transport(Protocol):
@@ -39,6 +61,21 @@ class Transport(Protocol):
         """
         ...
 
+    def prefetch(self, paths: Iterable[str], *, limit: int) -> None:
+        """`paths` will be read soon: a tree that is far away begins to fetch them.  Returns at once, raises nothing."""
+        ...
+
+    def listing(self) -> tuple[str, ...] | None:
+        """The names of the files in `index/`; None when the tree cannot be listed."""
+        ...
+
+    def archive(self, sha256: str, *, size: int, label: str) -> bytes | None:
+        """The archive with that digest, None when there is none; `label` names it, `size` is 0 when not known.
+
+        Raises as `read` does.  The caller compares the digest.
+        """
+        ...
+
 
 class StaticTreeIndex:
     """An index that is a static tree; each file is fetched once."""
@@ -47,40 +84,54 @@ class StaticTreeIndex:
         self.name = name
         self.override = override
         self._transport = transport
+        self._entries = EntryReader(name)
         self._releases: dict[str, tuple[Release, ...]] = {}
 
     @cached_property
     def auth_required(self) -> bool:
         """Whether the tree wants a token, by its `config.json`, which is checked on the way."""
-        raw = self._transport.read("config.json", limit=1 << 16)
+        raw = self._transport.read(CONFIG_FILE, limit=_CONFIG_LIMIT)
         if raw is None:
-            raise TrustError("index-malformed", f"{self._transport.location} has no config.json, so it is no index")
-        document = self._document("config.json", raw)
-        config = _json_table(document)
+            raise TrustError("index-malformed", f"{self._transport.location} has no {CONFIG_FILE}, so it is no index")
+        document = json_document(raw, f"{self._transport.location}/{CONFIG_FILE}")
+        config = document.root(json_object(document))
         if config.integer("format") != FORMAT:
-            config.report(
-                "format", "format", f"the index has format {config.values.get('format')!r}, and {FORMAT} is known"
-            )
+            found = config.values.get("format")
+            config.report("format", "format", f"the index has format {found!r}, and {FORMAT} is known")
         required = config.boolean("auth-required")
         document.check()
         return required
 
     def names(self) -> tuple[str, ...]:
-        """The packages that `index/names.json` lists; nothing when the tree does not have that file."""
-        raw = self._transport.read("index/names.json", limit=16 << 20)
-        if raw is None:
+        """The packages that `index/names.json` lists, or the files in `index/`; nothing when it can tell neither."""
+        try:
+            raw = self._transport.read(NAMES_FILE, limit=_NAMES_LIMIT)
+        except NetworkError:
             return ()
-        document = self._document("index/names.json", raw)
-        names = Table(document, (), {"names": _json(document)}).texts("names")
+        if raw is None:
+            files = self._transport.listing() or ()
+            return tuple(sorted(name.removesuffix(".jsonl") for name in files if name.endswith(".jsonl")))
+        document = json_document(raw, f"{self._transport.location}/{NAMES_FILE}")
+        names = Table(document, (), {"names": json_value(document)}).texts("names")
         document.check()
         return tuple(sorted(names))
+
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """Begin to fetch the lists of `packages`, with `config.json` when it has not been read yet."""
+        if "auth_required" not in vars(self):
+            self._transport.prefetch((CONFIG_FILE,), limit=_CONFIG_LIMIT)
+        wanted = [entries_file(package) for package in packages if package not in self._releases]
+        self._transport.prefetch(wanted, limit=_ENTRIES_LIMIT)
 
     def releases(self, package: str) -> tuple[Release, ...]:
         """The releases that `index/<package>.jsonl` lists."""
         if package not in self._releases:
+            self.prefetch((package,))
             _ = self.auth_required
-            raw = self._transport.read(f"index/{package}.jsonl", limit=64 << 20)
-            self._releases[package] = () if raw is None else self._parse(package, raw)
+            path = entries_file(package)
+            raw = self._transport.read(path, limit=_ENTRIES_LIMIT)
+            file = f"{self._transport.location}/{path}"
+            self._releases[package] = () if raw is None else self._entries.read(package, raw, file)
         return self._releases[package]
 
     def sealed(self, release: Release) -> Release:
@@ -89,52 +140,12 @@ class StaticTreeIndex:
 
     def fetch(self, release: Release) -> bytes:
         """The blob of the release, of the digest that the index states."""
-        archive = self._transport.read(f"blobs/sha256/{release.sha256}", limit=max(release.size, 1))
+        archive = self._transport.archive(release.sha256, size=release.size, label=str(release))
         if archive is None:
             raise TrustError("blob-missing", f"index {self.name} lists {release} and does not have its archive")
         if sha256_of(archive) != release.sha256:
             raise TrustError("digest-mismatch", f"index {self.name} serves another archive for {release} than it lists")
         return archive
-
-    def _parse(self, package: str, raw: bytes) -> tuple[Release, ...]:
-        releases: dict[str, Release] = {}
-        path = f"index/{package}.jsonl"
-        for number, line in enumerate(raw.split(b"\n"), start=1):
-            if not line.strip():
-                continue
-            document = self._document(path, line, number)
-            release = read_entry(_json_table(document), self.name, package)
-            document.check()
-            if release.version in releases:
-                raise TrustError("index-duplicate", f"{self._transport.location}/{path} lists {release} twice")
-            releases[release.version] = release
-        return tuple(releases.values())
-
-    def _document(self, path: str, raw: bytes, line: int = 1) -> Document:
-        def locate(text: str, keys: tuple[str, ...]) -> TomlPlace:  # noqa: ARG001 - every key is on the one line
-            return TomlPlace(line)
-
-        text = raw.decode(errors="replace")
-        return Document(text, f"{self._transport.location}/{path}", "index", error=TrustError, locate=locate)
-
-
-def _json(document: Document) -> object:
-    import json
-
-    try:
-        return json.loads(document.text)
-    except (ValueError, RecursionError):
-        document.report((), "syntax", f"{document.file} is not JSON")
-        document.check()
-        raise
-
-
-def _json_table(document: Document) -> Table:
-    value = _json(document)
-    if not isinstance(value, dict):
-        document.report((), "syntax", f"{document.file} is not a JSON object")
-        document.check()
-    return document.root(cast("dict[str, object]", value))
 
 
 class DirectoryTransport:
@@ -156,11 +167,18 @@ class DirectoryTransport:
             raise TrustError("index-too-large", f"{self.location}/{path} is larger than {limit} bytes")
         return data
 
+    def prefetch(self, paths: Iterable[str], *, limit: int) -> None:
+        """Nothing: the files are here."""
 
-def tree_entries(releases: Iterable[Release]) -> str:
-    """The text of `index/<name>.jsonl` for `releases`, one line each."""
-    import json
+    def listing(self) -> tuple[str, ...] | None:
+        """The names of the files in `index/`."""
+        import os
 
-    from polpkg.packages.index.release import entry_of
+        try:
+            return tuple(sorted(os.listdir(f"{self.location}/index")))  # noqa: PTH208 - as above
+        except OSError:
+            return None
 
-    return "".join(json.dumps(entry_of(release), ensure_ascii=False) + "\n" for release in releases)
+    def archive(self, sha256: str, *, size: int, label: str) -> bytes | None:  # noqa: ARG002 - no one waits for it
+        """The file of the archive."""
+        return self.read(blob_file(sha256), limit=size or LIMITS.archive_size)

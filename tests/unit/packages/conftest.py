@@ -18,6 +18,9 @@ class MemoryIndex:
     def names(self):
         return tuple(sorted({r.name for r in self._releases}))
 
+    def prefetch(self, packages):
+        pass
+
     def releases(self, package):
         return tuple(r for r in self._releases if r.name == package)
 

@@ -2,33 +2,15 @@ from __future__ import annotations
 
 import json
 
-import httpx
 import pytest
 
-from polpkg.errors import NetworkError, PolicyError, TrustError, UsageError
+from polpkg.errors import PolicyError, TrustError, UsageError
 from polpkg.packages.index.catalog import Catalog
-from polpkg.packages.index.http import HttpTransport, without_credentials
 from polpkg.packages.index.opening import open_index, open_path
 from polpkg.packages.index.release import Release, entry_of
-from polpkg.packages.index.static_tree import DirectoryTransport, StaticTreeIndex, tree_entries
 from polpkg.packages.source import build_archive, read_archive, sha256_of
 
-REQUIRES = '[requires]\nxen-base = ">=1"\n[functions]\nprovides = ["console"]\nclients = "*"\n'
-
-
-@pytest.fixture
-def tree(tmp_path, write_package):
-    """A static tree with the release `demo 1.0`."""
-    archive = build_archive(write_package(more=REQUIRES))
-    folder = tmp_path / "tree"
-    (folder / "index").mkdir(parents=True)
-    (folder / "blobs" / "sha256").mkdir(parents=True)
-    (folder / "config.json").write_text('{"format": 1, "api": null, "auth-required": false}')
-    release = Release("demo", "1.0", "site", {"xen-base": ">=1"}, sha256=sha256_of(archive), size=len(archive))
-    (folder / "index" / "demo.jsonl").write_text(tree_entries([release]))
-    (folder / "index" / "names.json").write_text('["demo"]')
-    (folder / "blobs" / "sha256" / sha256_of(archive)).write_bytes(archive)
-    return folder
+REQUIRES = '[functions]\nprovides = ["console"]\nclients = "*"\n'
 
 
 def change_entry(tree, **changes):
@@ -204,47 +186,9 @@ def test_other_places_are_no_index(location):
 
 def test_an_index_over_http_needs_trust():
     with pytest.raises(TrustError) as caught:
-        open_index("site", "https://user:secret@example.invalid/x")
+        open_index("site", "https://example.invalid/x")
     assert caught.value.code == "no-pinned-root"
-    assert "secret" not in caught.value.message
     assert open_index("site", "https://example.invalid", trust="none").name == "site"
-
-
-def http_index(handler):
-    client = httpx.Client(transport=httpx.MockTransport(handler))
-    return StaticTreeIndex("site", HttpTransport("http://user:secret@host.invalid/tree/", client=client))
-
-
-def test_a_static_tree_over_http(tree):
-    def serve(request):
-        data = DirectoryTransport(str(tree)).read(request.url.path.removeprefix("/tree/"), limit=1 << 20)
-        return httpx.Response(404) if data is None else httpx.Response(200, content=data)
-
-    index = http_index(serve)
-    (release,) = index.releases("demo")
-    assert sha256_of(index.fetch(release)) == release.sha256
-    assert index.releases("missing") == ()
-
-
-@pytest.mark.parametrize(
-    ("status", "error"), [(401, TrustError), (403, TrustError), (500, NetworkError), (302, NetworkError)]
-)
-def test_a_refusal_is_final_and_not_an_absence(status, error):
-    with pytest.raises(error) as caught:
-        http_index(lambda _: httpx.Response(status)).releases("demo")
-    assert "secret" not in caught.value.message
-
-
-def test_an_unreachable_index_is_a_network_error():
-    def fail(request):
-        raise httpx.ConnectError("refused", request=request)
-
-    with pytest.raises(NetworkError):
-        http_index(fail).releases("demo")
-
-
-def test_credentials_do_not_show():
-    assert without_credentials("https://u:p@host:8/x?token=1#f") == "https://host:8/x"
 
 
 def test_a_name_belongs_to_one_index(memory_index):
