@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from measure import POLPKG, PYTHON, Goal, Sample, Work, measure, output
+from measure import PYTHON, Goal, Sample, Work, measure, output
+from sources import PACKAGES, XEN, write_conf
 
 LIMIT = 1
-PACKAGES = ["vmv", "netdom", "stordom", "dom0"]
 
 COMPILE = """
 import sys, time
@@ -17,7 +17,7 @@ from polpkg.ops.link import LinkRequest, link_requirements
 from polpkg.packages.requirement import parse_requirement
 
 context = Context({}, offline=True)
-request = LinkRequest(tuple(map(parse_requirement, sys.argv[1:])), "4.17")
+request = LinkRequest(tuple(map(parse_requirement, sys.argv[2:])), sys.argv[1])
 policy = link_requirements(context, request).policy
 begin = time.process_time()
 compile_policy(policy, context.backend("builtin"), BuildSettings())
@@ -28,11 +28,11 @@ print(time.process_time() - begin)
 
 def goals(folder: Path) -> list[Goal]:
     source, made = folder / "linked.conf", folder / "policy"
-    output([POLPKG, "link", *PACKAGES, "--xen", "4.17", "--emit", "conf", "-o", str(source)])
+    write_conf(source)
     checkpolicy = Work(
         "checkpolicy, its whole process", ["checkpolicy", "-t", "Xen", "-c", "30", str(source), "-o", str(made)]
     )
     rounds = 9
     (peer,) = measure([checkpolicy], rounds=rounds)
-    seconds = tuple(float(output([PYTHON, "-c", COMPILE, *PACKAGES])) for _ in range(rounds))
+    seconds = tuple(float(output([PYTHON, "-c", COMPILE, XEN, *PACKAGES, "dom0"])) for _ in range(rounds))
     return [Goal(Sample("the builtin backend, in the process", seconds), peer, LIMIT)]

@@ -2,21 +2,20 @@
 
 With `POLPKG_XEN_TREE`, a checkout of Xen (its tools/flask/policy and xen/xsm/flask/policy are enough), both make Xen's
 example policy of the same sources.  Without it a policy of that size, `vmv netdom stordom`, is measured against a
-Makefile of the same form that gets this policy already expanded and without its assertions, which Xen's example has
-next to none of: less work than Xen's sources are, so this stand-in errs against polpkg.
+Makefile of the same form that gets this policy already expanded and without its assertions: less work than Xen's
+sources are, so this stand-in errs against polpkg.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 from measure import POLPKG, Goal, Work, measure, output
+from sources import PACKAGES, XEN, write_conf
 
 LIMIT = 4
-XEN = "4.17"
 STAND_IN = """
 VERSION := $(firstword $(shell checkpolicy -V))
 policy: policy.conf
@@ -24,7 +23,6 @@ policy: policy.conf
 policy.conf: expanded.conf
 	m4 -D self_contained_policy -s -D mls_num_sens=16 -D mls_num_cats=256 expanded.conf > policy.conf
 """
-_NEVERALLOW = re.compile(r"^neverallow\b[^;]*;\n", re.MULTILINE)
 
 
 def goals(folder: Path) -> list[Goal]:
@@ -35,12 +33,9 @@ def goals(folder: Path) -> list[Goal]:
 
 
 def _bundled(folder: Path) -> tuple[Work, Work]:
-    packages = ["vmv", "netdom", "stordom"]
-    source = folder / "expanded.conf"
-    output([POLPKG, "link", *packages, "dom0", "--xen", XEN, "--emit", "conf", "-o", str(source)])
-    source.write_text(_NEVERALLOW.sub("", source.read_text()))
+    write_conf(folder / "expanded.conf")
     (folder / "Makefile").write_text(STAND_IN)
-    install = _cold_install(folder, packages, "")
+    install = _cold_install(folder, list(PACKAGES), "")
     name = "make, m4 and checkpolicy; the same rules, already expanded, without the assertions"
     return install, _make(name, ["make", "-s", "-C", str(folder)], folder)
 
