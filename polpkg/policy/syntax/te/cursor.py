@@ -53,12 +53,12 @@ class Cursor:
         """Says that something else was expected here."""
         raise self.unexpected(expected)
 
-    def unexpected(self, expected: str) -> SyntaxProblem:
-        """The problem that something else was expected here."""
+    def unexpected(self, expected: str, *, a_name: bool = False) -> SyntaxProblem:
+        """The problem that something else was expected here: `a_name` of what `expected` says."""
         word = self.word
         found = f"`{word}`" if word else "the end of the text"
         hint = ""
-        if word in RESERVED and "name" in expected:
+        if a_name and word in RESERVED:
             hint = f"`{word}` is a word of the policy language and cannot be used as a name"
         elif word == ")":
             hint = "a macro that is not defined, or called with too many arguments, is left in the text like this"
@@ -84,14 +84,14 @@ class Cursor:
         """An identifier."""
         word = self.values[self.at]
         if not is_identifier(word):
-            self.fail(what)
+            raise self.unexpected(what, a_name=True)
         self.at += 1
         return word
 
     def read_number(self, largest: int) -> int:
         """A number in decimal, octal (leading 0) or hexadecimal (0x), as `strtoul` reads it."""
         word = self.word
-        if not is_number(word):
+        if not is_number(word) or "_" in word:
             self.fail("a number")
         try:
             value = int(word, 16 if word[:2] == "0x" else 8 if word[0] == "0" and len(word) > 1 else 10)

@@ -22,7 +22,7 @@ _WORD = re.compile(
     r"""
     ((?: [ \t\f\r\n]+ | \#[^\n]* )*+)           # blanks and comments
     (   [A-Za-z][\w-]*+ (?: \.[\w-]++ )*+       # identifier; it may hold single dots (c0.c255) and hyphens
-      | 0x[0-9A-Fa-f]++ | [0-9]++
+      | [0-9]\w*+                               # number; `Cursor.read_number` looks closer
       | == | != | && | \|\|
       | "[^"\n]*+"
       | /[^ \n\r\t\f]*+                         # path
@@ -55,6 +55,7 @@ class PlainText:
     def __init__(self, source: Source) -> None:
         """Text of `source`, whose marks are read at once."""
         self.text = source.text
+        self._line_starts = [0, *(found.end() for found in re.finditer("\n", source.text))]
         self._starts: list[int] = [0]
         self._marks: list[tuple[Frame, int]] = [(Frame(source), 1)]
         file = source.file
@@ -69,8 +70,9 @@ class PlainText:
         index = bisect_right(self._starts, offset) - 1
         start = self._starts[index]
         frame, line = self._marks[index]
-        column = offset - max(self.text.rfind("\n", 0, offset) + 1, start)
-        return Place(frame, line + self.text.count("\n", start, offset), column + 1)
+        row = bisect_right(self._line_starts, offset)
+        first_row = bisect_right(self._line_starts, start)
+        return Place(frame, line + row - first_row, offset - self._line_starts[row - 1] + 1)
 
 
 class Words:

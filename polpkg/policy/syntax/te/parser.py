@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 _UINT32 = 0xFFFFFFFF
 _UINT64 = 0xFFFFFFFFFFFFFFFF
+_MOST_PROBLEMS = 100
+"""After this many the rest of a text is not read: it is something else than policy."""
 
 
 def parse_te(located: Located) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
@@ -76,7 +78,7 @@ class _Parser(Cursor):
     def parse(self) -> None:
         """Reads to the end."""
         values, methods = self.values, _METHODS
-        while word := values[self.at]:
+        while (word := values[self.at]) and len(self.problems) < _MOST_PROBLEMS:
             if word == ";":
                 self.at += 1
                 continue
