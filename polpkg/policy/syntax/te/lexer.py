@@ -93,9 +93,9 @@ class Words:
         return self._located.place_at(self._offsets[index])
 
     def is_first_on_line(self, index: int) -> bool:
-        """Whether nothing but blanks stands before word `index` on its line."""
-        text, offset = self._located.text, self._offsets[index]
-        return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()
+        """Whether a line ends between word `index` and the one before."""
+        before = self._offsets[index - 1] + len(self.values[index - 1]) if index else 0
+        return not index or "\n" in self._located.text[before : self._offsets[index]]
 
 
 def is_identifier(word: str) -> bool:
