@@ -5,7 +5,7 @@
         ...
         assert server.requests[0].path == "index/demo.jsonl"
 
-Nothing here sleeps: a server that never answers waits for the test to end.
+Nothing here sleeps for long: a server that never answers waits for the test to end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import ssl
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,10 +24,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Fault:
     """How one response is wrong.
 
-    `status`, `headers` (None takes one away) and `body` replace those of a good response.  `flip` changes the byte at an offset.
-    `length` lies about the length.  `cut` closes the connection after that many bytes of the body.  `chunked` sends no
-    length.  `refuse` closes without a word, `silent` never answers, `slow` sends byte by byte until the client leaves.
-    `no_range` ignores Range, `wrong_range` answers it with the whole under 206.
+    `status`, `headers` (None takes one away) and `body` replace those of a good response.  `flip` changes the byte at an
+    offset.  `length` lies about the length.  `cut` closes the connection after that many bytes of the body.  `refuse` closes
+    without a word, `silent` never answers, `drip` sends a byte now and then until the client leaves.  `no_range` ignores
+    Range, `wrong_range` answers it with the whole under 206, `no_validators` sends neither ETag nor date.
+    `before` is called before anything is sent.
     """
 
     status: int | None = None
@@ -37,9 +39,11 @@ class Fault:
     cut: int | None = None
     refuse: bool = False
     silent: bool = False
+    drip: bool = False
     no_range: bool = False
     wrong_range: bool = False
     no_validators: bool = False
+    before: Callable | None = None
 
 
 GOOD = Fault()
@@ -118,19 +122,21 @@ def _handler(server):
             path = self.path.removeprefix("/tree/")
             server.requests.append(Asked(path, {k.lower(): v for k, v in self.headers.items()}))
             fault = server.fault_for(path)
+            if fault.before:
+                fault.before()
             if fault.silent:
                 server.over.wait()
             if fault.silent or fault.refuse:
                 self.close_connection = True
                 return
-            _Response(self, server.folder / path, fault).send()
+            _Response(self, server.folder / path, fault, server.over).send()
 
     return Handler
 
 
 class _Response:
-    def __init__(self, handler, file, fault):
-        self.handler, self.fault = handler, fault
+    def __init__(self, handler, file, fault, over):
+        self.handler, self.fault, self.over = handler, fault, over
         self.headers = {"Content-Type": "application/octet-stream"}
         try:
             self.status, self.body = 200, file.read_bytes()
@@ -152,6 +158,16 @@ class _Response:
         self.headers["Content-Length"] = str(len(self.body) if fault.length is None else fault.length)
         self.headers |= fault.headers
         self._write()
+
+    def _drip(self):
+        self.handler.close_connection = True
+        try:
+            for byte in self.body:
+                self.handler.wfile.write(bytes([byte]))
+                if self.over.wait(0.02):
+                    return
+        except OSError:
+            return
 
     def _conditions(self):
         asked = self.handler.headers
@@ -178,6 +194,9 @@ class _Response:
                 self.handler.send_header(name, value)
         self.handler.end_headers()
         cut = self.fault.cut
-        self.handler.wfile.write(self.body if cut is None else self.body[:cut])
+        if self.fault.drip:
+            self._drip()
+        else:
+            self.handler.wfile.write(self.body if cut is None else self.body[:cut])
         if cut is not None or self.headers.get("Content-Length") is None or self.fault.length is not None:
             self.handler.close_connection = True

@@ -219,7 +219,10 @@ def _authorities(ca_file: str) -> ssl.SSLContext:
 
 def _redirected(url: str, location: str, where: str) -> str:
     """Where a redirect leads.  Raises NetworkError for nowhere, and TrustError from https to http."""
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
     server = server_of(target)
     if not location or server is None:
         raise NetworkError("bad-redirect", f"{where} was redirected to nowhere")
