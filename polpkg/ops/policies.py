@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polpkg.errors import TargetError, UsageError
+from polpkg.diagnostics import Origin
+from polpkg.errors import PolicyError, TargetError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,10 @@ def read_policy_file(path: Path) -> ReadPolicy:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError("cannot-read", f"{path} cannot be read: {error.strerror}") from error
-    return ReadPolicy(view_of(lift(read_policydb(data))), str(path))
+    try:
+        return ReadPolicy(view_of(lift(read_policydb(data))), str(path))
+    except PolicyError as error:
+        raise PolicyError(error.code, error.message, origin=Origin("", "", str(path), 0), hint=error.hint) from error
 
 
 def read_installed_policy(target: Target, generation: int | None = None, xen: str = "") -> ReadPolicy:

@@ -18,6 +18,8 @@ class SyntaxProblem(Exception):  # noqa: N818 - a signal inside the parser, turn
 
     is_complete = False
     """Whether the statement was all there but for its `;`."""
+    shown: int | None = None
+    """The word to point at when that is not the one where reading stopped."""
 
     def __init__(self, index: int, message: str, hint: str = "", code: str = "syntax-error") -> None:
         """Remembers what `diagnostic` needs."""
@@ -26,7 +28,8 @@ class SyntaxProblem(Exception):  # noqa: N818 - a signal inside the parser, turn
 
     def diagnostic(self, words: Words) -> Diagnostic:
         """The finding to report."""
-        return Diagnostic.at(words.place(self.index), self.code, self.message, hint=self.hint)
+        place = words.place(self.index if self.shown is None else self.shown)
+        return Diagnostic.at(place, self.code, self.message, hint=self.hint)
 
 
 class Cursor:

@@ -137,10 +137,17 @@ class _Parser(Cursor):
     def end(self) -> None:
         """The `;` that ends most statements."""
         if self.values[self.at] != ";":
-            problem = self.unexpected("`;`")
-            problem.is_complete = True
-            raise problem
+            raise self._missing_end()
         self.at += 1
+
+    def _missing_end(self) -> SyntaxProblem:
+        """Points behind what was read, unless there is more on the same line."""
+        problem = self.unexpected("`;`")
+        if not self.word or self.words.is_first_on_line(self.at):
+            problem = SyntaxProblem(self.at, f"expected `;` after `{self.values[self.at - 1]}`")
+            problem.shown = self.at - 1
+        problem.is_complete = True
+        return problem
 
     # Classes, permissions, initial SIDs
 
