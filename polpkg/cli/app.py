@@ -64,7 +64,12 @@ VERBS: dict[str, Verb] = {
     "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),
     "tree": Verb(PACKAGES, "Show which package requires which."),
     "why": Verb(PACKAGES, "Show why a package is there."),
+    "why-not": Verb(PACKAGES, "Show whether a package would fit, and if not, why not."),
+    "outdated": Verb(PACKAGES, "Show which locked packages have newer versions."),
+    "search": Verb(PACKAGES, "Find packages by name, summary and function."),
     "info": Verb(PACKAGES, "Show all about a package."),
+    "export": Verb(PACKAGES, "Write all locked packages out, for a site without network."),
+    "index": Verb(PACKAGES, "Manage where packages come from, and make an index."),
     "init": Verb(AUTHORING, "Begin a package."),
     "check": Verb(AUTHORING, "See whether a package parses, links and keeps its assertions."),
     "build": Verb(AUTHORING, "Make the archive of a package."),
@@ -73,6 +78,7 @@ VERBS: dict[str, Verb] = {
     "explain": Verb(POLICY, "Show which rules allow something, and where they come from."),
     "query": Verb(POLICY, "Ask a policy what is in it."),
     "probe": Verb(POLICY, "Show what a hypervisor file or a target is."),
+    "cache": Verb(HOUSEKEEPING, "Look after what was fetched before."),
     "plugins": Verb(HOUSEKEEPING, "List the plugins and what each of them adds."),
 }
 """All verbs, in the order of the overview.  The summary is the first line of the function's docstring."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polpkg.cli.installed import policy_values
+from polpkg.cli.render import override_lines
 from polpkg.cli.session import find_project, make_context, open_target
 from polpkg.errors import ExitCode
 from polpkg.ops.change import ChangeRequest, change_target
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from polpkg.cli.options import BuildOptions, ChangeOptions, IndexOptions, TargetOptions
     from polpkg.ops.change import Outcome
     from polpkg.targets.plan import Plan
-    from polpkg.targets.receipt import Receipt
 
 
 def target_facts(build: BuildOptions) -> dict[str, str | int | bool]:
@@ -72,15 +72,16 @@ def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptio
     console.warn(outcome.warnings)
     root = str(target_options.root) if target_options.root else ""
     if change.dry_run:
-        document = {**change_document(outcome.plan, None, root), "plan": plan_document(outcome.plan)}
-        console.answer(document, "\n".join(plan_lines(outcome.plan)))
+        document = {**change_document(outcome, root), "plan": plan_document(outcome.plan)}
+        console.answer(document, "\n".join([*plan_lines(outcome.plan), *override_lines(outcome.overrides)]))
         return ExitCode.OK if outcome.plan.is_empty else ExitCode.PENDING
-    console.answer(change_document(outcome.plan, outcome.receipt, root), change_text(outcome))
+    console.answer(change_document(outcome, root), change_text(outcome))
     return ExitCode.OK
 
 
-def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str, Any]:
+def change_document(outcome: Outcome, root: str) -> dict[str, Any]:
     """The document of a change (CLI.md); with several hypervisors, `policy` is the first of `policies`."""
+    plan, receipt = outcome.plan, outcome.receipt
     policies = [policy_values(policy, root) for policy in plan.policies]
     return {
         "generation": receipt.generation if receipt else plan.generation,
@@ -90,6 +91,7 @@ def change_document(plan: Plan, receipt: Receipt | None, root: str) -> dict[str,
         "policies": policies,
         "changes": plan.changes.document,
         "notes": list(plan.notes),
+        "overrides": dict(outcome.overrides),
     }
 
 
@@ -98,7 +100,8 @@ def change_text(outcome: Outcome) -> str:
     plan = outcome.plan
     if plan.is_empty:
         number = outcome.receipt.generation if outcome.receipt else 0
-        return f"nothing to do: generation {number} has all that is wanted"
+        done = f"nothing to do: generation {number} has all that is wanted"
+        return "\n".join([*override_lines(outcome.overrides), done])
     lines = [*plan.changes.lines]
     lines += [
         f"{boot.path}: policy for Xen {policy.xen_version}, {policy.allow_rules} allow rules, "
@@ -110,5 +113,6 @@ def change_text(outcome: Outcome) -> str:
     if moved:
         lines.append("functions moved out of dom0: " + ", ".join(f"{n} to {o}" for n, o in sorted(moved.items())))
     lines += [f"note: {note}" for note in plan.notes]
+    lines += override_lines(outcome.overrides)
     lines.append(f"generation {plan.generation} is current")
     return "\n".join(lines)

@@ -16,10 +16,15 @@ from polpkg.cli.render import COLOURS, PLAIN, Palette, render_diagnostic, render
 from polpkg.errors import PendingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.errors import PolpkgError
+
+
+_REDRAW_SECONDS = 0.1
+_TO_EMPTY_LINE = "\r\x1b[2K"
+"""ECMA-48: to the first column, then erase the whole line."""
 
 
 class Console:
@@ -41,6 +46,7 @@ class Console:
         self.verbose = verbose
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+        self._line: _Line | None = None
 
     @classmethod
     def for_words(cls, words: Sequence[str], verb: str = "") -> Console:
@@ -61,8 +67,18 @@ class Console:
         """Colours for the answer, when it goes to a terminal that shall have them."""
         return _palette(self._out)
 
+    @property
+    def progress(self) -> Callable[[str, int, int], None] | None:
+        """What draws how far downloads are; None where nobody looks: no terminal, `--quiet`, `--json`."""
+        if self.json or self.quiet or not self._err.isatty() or os.environ.get("TERM", "") == "dumb":
+            return None
+        if self._line is None:
+            self._line = _Line(self._err, self.width)
+        return self._line.update
+
     def answer(self, document: Mapping[str, Any], text: str) -> None:
         """Print what the command was asked for: `document` with `--json`, else `text`."""
+        self._clear_line()
         if self.json:
             self._document(document)
         elif text:
@@ -106,19 +122,65 @@ class Console:
         if not (sys.stdin.isatty() and self._err.isatty()):
             hint = "add --yes to go ahead, or --dry-run to only look"
             raise PendingError("confirmation-needed", "this needs a confirmation and there is no terminal", hint=hint)
+        self._clear_line()
         self._err.write(f"{question} [y/N] ")
         self._err.flush()
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise PendingError("not-confirmed", "nothing was changed")
 
     def _talk(self, text: str) -> None:
+        self._clear_line()
         self._err.write(f"{text}\n")
+
+    def _clear_line(self) -> None:
+        if self._line is not None:
+            self._line.clear()
 
     def _document(self, document: Mapping[str, Any]) -> None:
         from json import dumps
 
         schema = f"polpkg.{self.verb}/1"
         self._out.write(f"{dumps({'schema': schema, **document}, indent=2)}\n")
+
+
+class _Line:
+    """The line of a terminal that tells how far downloads are; it is drawn from the thread that fetches."""
+
+    def __init__(self, stream: TextIO, width: int) -> None:
+        from threading import Lock
+
+        from polpkg.cli.progress import Downloads
+
+        self._stream = stream
+        self._width = width
+        self._downloads = Downloads()
+        self._lock = Lock()
+        self._drawn = 0.0
+
+    def update(self, label: str, done: int, total: int) -> None:
+        """Draw the line, unless that was done a moment ago; when all is there, take it away."""
+        from time import monotonic
+
+        with self._lock:
+            self._downloads.update(label, done, total)
+            if self._downloads.is_complete:
+                self._downloads.clear()
+                self._erase()
+            elif monotonic() - self._drawn >= _REDRAW_SECONDS:
+                self._stream.write(f"{_TO_EMPTY_LINE}{self._downloads.line(self._width)}")
+                self._stream.flush()
+                self._drawn = monotonic()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be written there."""
+        with self._lock:
+            self._erase()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._stream.write(_TO_EMPTY_LINE)
+            self._stream.flush()
+            self._drawn = 0.0
 
 
 def _palette(stream: TextIO) -> Palette:

@@ -9,6 +9,7 @@ import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import IndexOptions, InstanceOptions, Option, Project, TargetOptions, Xen
+from polpkg.cli.render import override_lines
 from polpkg.cli.requirements import known_project
 from polpkg.cli.session import make_context, parse_requirements
 from polpkg.errors import ExitCode, UsageError
@@ -32,6 +33,7 @@ def command(
     project: Project = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The lock to write.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 10 if policy.lock is stale.")] = False,  # noqa: FBT002
+    minimal: Annotated[bool, typer.Option("--minimal-versions", help="Choose the lowest that fit.")] = False,  # noqa: FBT002
 ) -> ExitCode | None:
     """Resolve requirements and write policy.lock.
 
@@ -41,10 +43,11 @@ def command(
     For example:
       polpkg lock vmv netdom
       polpkg lock vmv -o policy.lock
+      polpkg lock vmv --minimal-versions
       polpkg lock --check --project build/demo/etc/polpkg
     """
     if check:
-        _refuse_beside_check(requirements, option, xen, output)
+        _refuse_beside_check(requirements, option, xen, output, minimal)
         return _check(console, indexes, project or Path())
     if not requirements and option:
         raise UsageError("usage", "--option needs REQ: options of a project are in its policy.toml")
@@ -57,9 +60,10 @@ def command(
             options=InstanceOptions(option=option).options,
             xen=xen or "",
             output=output,
+            minimal=minimal,
         )
     else:
-        answer = lock_project(context, project or Path(), xen=xen or "", output=output)
+        answer = lock_project(context, project or Path(), xen=xen or "", output=output, minimal=minimal)
     console.answer(_document(answer.lock, answer.path), _text(console, answer))
     return ExitCode.OK
 
@@ -80,6 +84,7 @@ def _document(lock: Lockfile, path: Path | None) -> dict[str, Any]:
     return {
         "packages": [_package_values(package) for package in lock.packages],
         "functions": dict(lock.functions),
+        "overrides": dict(lock.overrides),
         "path": str(path) if path else None,
     }
 
@@ -98,6 +103,7 @@ def _package_values(package: LockedPackage) -> dict[str, Any]:
 def _text(console: Console, answer: LockAnswer) -> str:
     rows = [(package.name, package.version, package.index, package.sha256[:12]) for package in answer.lock.packages]
     table = console.table(("package", "version", "index", "sha256"), rows) if rows else "no packages"
+    table = "\n".join([table, *override_lines(answer.lock.overrides)])
     if answer.path is None:
         return table
     return f"{table}\n{answer.path} {'was written' if answer.changed else 'is up to date'}"

@@ -12,7 +12,7 @@ from polpkg.diagnostics import Diagnostic, Severity
 from polpkg.errors import ResolutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from polpkg.diagnostics import MacroUse, Note, Origin
     from polpkg.errors import PolpkgError
@@ -48,6 +48,27 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def size_text(size: int) -> str:
+    """A number of bytes for people.
+
+    >>> size_text(999), size_text(1_234_567)
+    ('999 bytes', '1.2 MB')
+    """
+    amount, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def override_lines(overrides: Mapping[str, str]) -> list[str]:
+    """What a person reads about overrides: they are never in force without being shown."""
+    return [
+        f"override: {name} {text}, whatever packages ask for (policy.toml)" for name, text in sorted(overrides.items())
+    ]
+
+
 def render_error(error: PolpkgError, palette: Palette, width: int) -> str:
     """All findings of an error, and the derivation when versions could not be resolved."""
     blocks = [render_diagnostic(found, palette, width) for found in error.diagnostics]
@@ -66,7 +87,7 @@ def render_diagnostic(found: Diagnostic, palette: Palette, width: int) -> str:
     lines = [f"{label}{palette.paint(palette.strong, f': {visible(found.message)}')}"]
     if found.origin is not None:
         lines += _place_lines(found, found.origin, palette, width)
-    lines += [_note_line(note, palette) for note in found.notes]
+    lines += [line for note in found.notes for line in _note_lines(note, palette)]
     if found.hint:
         lines.append(f"{palette.paint(palette.good, 'hint')}: {visible(found.hint)}")
     return "\n".join(lines)
@@ -112,9 +133,13 @@ def _excerpt(line: str, caret: int, room: int) -> tuple[str, str]:
     return shown, " " * (len(before) - start)
 
 
-def _note_line(note: Note, palette: Palette) -> str:
+def _note_lines(note: Note, palette: Palette) -> list[str]:
     where = f": {visible(str(note.origin))}" if note.origin is not None else ""
-    return f"{palette.paint(palette.strong, 'note')}: {visible(note.text)}{where}"
+    macros = fold_macros(note.origin.macros) if note.origin is not None else []
+    return [
+        f"{palette.paint(palette.strong, 'note')}: {visible(note.text)}{where}",
+        *(f"  {palette.paint(palette.place, '=')} {text}" for text in macros),
+    ]
 
 
 def render_table(headers: Sequence[str], rows: Iterable[Sequence[str]], palette: Palette, width: int) -> str:

@@ -1,8 +1,8 @@
-"""What `tree` and `why` have in common: which packages they look at."""
+"""What the verbs about packages have in common: whose packages they look at."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polpkg.cli.session import find_project, make_context, open_target
 
@@ -11,7 +11,63 @@ if TYPE_CHECKING:
     from polpkg.cli.options import IndexOptions, TargetOptions
     from polpkg.ops.context import Context
     from polpkg.ops.graph import Edge, Graph
+    from polpkg.packages.lock import Lockfile
     from polpkg.packages.project import Project
+    from polpkg.targets.target import Target
+
+
+class Wanted(NamedTuple):
+    """What a policy.toml asks for, and its lock: `where` says whose they are, `xen` for which release of Xen."""
+
+    context: Context
+    project: Project
+    lock: Lockfile | None
+    where: str
+    xen: str
+
+
+def find_wanted(console: Console, target: TargetOptions, indexes: IndexOptions, *, optional: bool = False) -> Wanted:
+    """The policy.toml of the target that is named, else of the project folder, else of this host.
+
+    With `optional`, when nothing is named and there is no project folder, an empty one: the base packages alone.
+    """
+    from polpkg.ops.lock import xen_version
+    from polpkg.ops.project_files import ProjectFiles, read_project_files
+    from polpkg.packages.project import Project
+
+    target.check()
+    context = make_context(console, indexes)
+    folder = find_project(target)
+    is_named = any(value is not None for value in (target.root, target.image, target.host))
+    if folder is not None and (target.project is not None or not is_named):
+        project, lock = ProjectFiles(folder).read()
+        xen = xen_version(target.xen or project.target.hypervisor or project.target.xen)
+        return Wanted(context.in_folder(folder), project, lock, str(folder), xen)
+    if optional and not is_named:
+        return Wanted(context, Project(), None, "", xen_version(target.xen or ""))
+    opened = open_target(context, target)
+    project, lock = read_project_files(opened, None)
+    return Wanted(context, project, lock, opened.name, xen_version(target.xen or _xen_of(opened, project)))
+
+
+def _xen_of(target: Target, project: Project) -> str:
+    """The release that a target has: by its receipt, else by its policy.toml."""
+    from polpkg.targets.generations import current_generation
+
+    receipt = current_generation(target)
+    if receipt is not None and receipt.policies:
+        return receipt.policies[0].xen_version
+    return project.target.hypervisor or project.target.xen
+
+
+def locked(wanted: Wanted) -> Lockfile:
+    """The lock there.  Raises UsageError `no-lock` when there is none."""
+    from polpkg.errors import UsageError
+
+    if wanted.lock is None:
+        hint = "`polpkg lock` writes one from policy.toml, `polpkg install` gives a target one"
+        raise UsageError("no-lock", f"{wanted.where} has no policy.lock", hint=hint)
+    return wanted.lock
 
 
 def find_graph(console: Console, target: TargetOptions) -> Graph:
@@ -28,11 +84,11 @@ def find_graph(console: Console, target: TargetOptions) -> Graph:
 
 def known_project(context: Context, target: TargetOptions) -> Project | None:
     """The policy.toml whose indexes count: of the project folder, else of the target that is named, else None."""
-    from polpkg.ops.project_files import ProjectFiles, read_project_files
+    from polpkg.ops.project_files import ProjectFiles, located_project, read_project_files
 
     folder = find_project(target)
     if folder is not None:
-        return ProjectFiles(folder).read().project
+        return located_project(ProjectFiles(folder).read().project, folder)
     is_named = any(value is not None for value in (target.root, target.image, target.host))
     return read_project_files(open_target(context, target), None).project if is_named else None
 

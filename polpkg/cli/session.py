@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def make_context(console: Console, indexes: IndexOptions | None = None) -> Context:
     """The surroundings of a command; warns about plugins that are left out when they are first needed."""
     options = indexes or IndexOptions()
-    return Context(options.indexes, options.offline, console.detail, console.warn, Path.cwd())
+    return Context(
+        options.indexes, options.offline, console.detail, console.warn, Path.cwd(), progress=console.progress
+    )
 
 
 def open_target(context: Context, options: TargetOptions, *, create: bool = False) -> Target:

@@ -24,9 +24,11 @@ from polpkg.ops.artifacts import (
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
 from polpkg.ops.project_files import ProjectFiles, read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
-from polpkg.packages.lock import render_lock, why_stale
+from polpkg.packages.lock import render_lock
+from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import read_project
 from polpkg.packages.project_edit import ProjectChange, edit_project
+from polpkg.packages.stale import why_stale
 from polpkg.targets.generations import current_generation, read_artifact, usable_generation
 from polpkg.targets.plan import Plan, compute_plan
 from polpkg.targets.present import read_present
@@ -73,23 +75,29 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A change that is ready to be applied: what is wanted, the way there, and what a person should know."""
+    """A change that is ready to be applied: what is wanted, the way there, and what a person should know.
+
+    `overrides`: those of policy.toml that the lock was made with, name to specifier.
+    """
 
     wanted: WantedState
     plan: Plan
     warnings: tuple[Diagnostic, ...]
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a change: the plan, and the receipt of the generation that is current now.
 
-    `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.
+    `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.  `overrides` are
+    as in `Prepared`.
     """
 
     plan: Plan
     receipt: Receipt | None
     warnings: tuple[Diagnostic, ...]
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def change_target(
@@ -126,7 +134,7 @@ def carry_out(
     """Makes the change that `prepare` works out, which is called with the target locked; parameters as above."""
     if dry_run:
         prepared = prepare()
-        return Outcome(prepared.plan, None, prepared.warnings)
+        return Outcome(prepared.plan, None, prepared.warnings, prepared.overrides)
     from polpkg.targets.recovery import recover
 
     with target.lock(context.say):
@@ -134,7 +142,7 @@ def carry_out(
             context.say(f"a change that was interrupted was {recovery.outcome}")
         prepared = prepare()
         receipt = commit(context, target, prepared, project_folder, agree)
-    return Outcome(prepared.plan, receipt, prepared.warnings)
+    return Outcome(prepared.plan, receipt, prepared.warnings, prepared.overrides)
 
 
 def commit(
@@ -192,7 +200,7 @@ def prepare_change(
     check_expected(wanted.artifacts, project.expect)
     wanted = replace(wanted, unusable=tuple(h.unusable_record for h in hypervisors if not h.is_usable))
     plan = compute_plan(wanted, read_present(target, wanted))
-    return Prepared(wanted, plan, (*warnings, *_left_out(hypervisors, slots)))
+    return Prepared(wanted, plan, (*warnings, *_left_out(hypervisors, slots)), lock.overrides)
 
 
 def _with_full_paths(request: ChangeRequest, context: Context) -> ChangeRequest:
@@ -269,10 +277,23 @@ def _lock(
         return use_lock(context, project, previous)
     requirements = tuple(context.named(r) for r in project.requirements)
     movable = request.move is None or request.move or any(r.is_path for r in requirements)
-    if previous is not None and not movable and not why_stale(previous, requirements, project.options):
+    if (
+        previous is not None
+        and not movable
+        and not why_stale(previous, requirements, project.options, project.overrides)
+    ):
         return previous, None
+    _check_movable(request.move or frozenset(), requirements, previous)
     move = frozenset(previous.versions) if request.move is None and previous else request.move or frozenset()
     return resolve_requirements(context, project, requirements, previous=previous, move=move, xen=xen)
+
+
+def _check_movable(names: frozenset[str], requirements: tuple[Requirement, ...], previous: Lockfile | None) -> None:
+    """Raises UsageError `not-installed` for a name that neither the lock nor policy.toml has."""
+    known = {*(r.name for r in requirements), *(previous.versions if previous else ())}
+    for name in sorted(names - known):
+        hint = did_you_mean(name, known) or "`polpkg list` shows what is there, `polpkg install` adds a package"
+        raise UsageError("not-installed", f"`{name}` is not among the packages", hint=hint)
 
 
 def _set_instances(

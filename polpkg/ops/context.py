@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polpkg.errors import NetworkError, PolpkgError, TargetError, UsageError
+from polpkg.errors import PolpkgError, TargetError, UsageError
 from polpkg.packages.index.index import BUNDLED, PATH
 
 if TYPE_CHECKING:
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from polpkg.diagnostics import Diagnostic
     from polpkg.packages.index.catalog import Catalog
     from polpkg.packages.index.index import Index
+    from polpkg.packages.index.release import Release
     from polpkg.packages.lock import LockedPackage
     from polpkg.packages.manifest import Manifest
-    from polpkg.packages.project import Project
+    from polpkg.packages.project import IndexSetting, Project
     from polpkg.packages.requirement import Requirement
     from polpkg.packages.source import PackageFiles
     from polpkg.packages.store import ArchiveStore
+    from polpkg.packages.transport.settings import NetworkSettings, Progress
     from polpkg.plugin.manager import Plugins
     from polpkg.policy.backends.backend import Backend
     from polpkg.targets.target import Target
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
 _LOCAL = frozenset((BUNDLED, PATH))
 """Indexes whose archives are at hand anyway, and are not copied to the store."""
 
+_AT_ONCE = 8
+"""How many archives are fetched at the same time."""
+
 
 @dataclass(frozen=True)
 class Context:
     """The surroundings of one command.
 
     `indexes`: those of the command line, by name.  `offline`: the network must not be used.  `say` tells a person what
-    is being done, `warn` what is odd, `working_directory` is what paths in requirements are relative to.
+    is being done, `warn` what is odd, `progress` how far the download of an archive is; `working_directory` is what
+    paths in requirements are relative to.
     """
 
     indexes: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -43,10 +49,11 @@ class Context:
     say: Callable[[str], None] = lambda _: None
     warn: Callable[[Iterable[Diagnostic]], None] = lambda _: None
     working_directory: Path = Path()
+    progress: Progress | None = None
 
     def in_folder(self, folder: Path) -> Context:
         """The same surroundings, with paths relative to `folder`; paths that were typed are made absolute before."""
-        indexes = {name: self._located(name, location) for name, location in self.indexes.items()}
+        indexes = {name: self.located(location) for name, location in self.indexes.items()}
         return replace(self, indexes=indexes, working_directory=folder)
 
     def locate(self, path: str) -> Path:
@@ -76,20 +83,41 @@ class Context:
         Raises what opening an index raises.
         """
         from polpkg.packages.index.catalog import Catalog
+
+        paths = dict(self._named_paths(requirements))
+        return Catalog([*self.open_indexes(project), self.bundled], mapping=project.index_map, paths=paths)
+
+    def open_indexes(self, project: Project) -> list[Index]:
+        """The indexes of the command line, then those of `project` whose names the command line does not have.
+
+        An index of the command line is trusted as policy.toml says of the index with its name.
+        """
+        settings = dict(project.indexes)
+        named = [self._opened(n, where, settings.pop(n, None), override=True) for n, where in self.indexes.items()]
+        return [*named, *(self._opened(n, setting.location, setting) for n, setting in settings.items())]
+
+    def _opened(self, name: str, location: str, setting: IndexSetting | None, *, override: bool = False) -> Index:
         from polpkg.packages.index.opening import open_index
 
-        indexes = [open_index(n, self._located(n, where), override=True) for n, where in self.indexes.items()]
-        for name, setting in project.indexes.items():
-            if name not in self.indexes:
-                indexes.append(open_index(name, self._located(name, setting.location), trust=setting.trust))
-        paths = dict(self._named_paths(requirements))
-        return Catalog([*indexes, self.bundled], mapping=project.index_map, paths=paths)
+        return open_index(
+            name,
+            self.located(location),
+            trust=setting.trust if setting else "",
+            override=override,
+            ca_file=str(self.working_directory / setting.ca_file) if setting and setting.ca_file else "",
+            network=self.network,
+        )
 
-    def _located(self, name: str, location: str) -> str:
+    def located(self, location: str) -> str:
         """Where an index is: a URL as it is, a directory relative to the working directory."""
-        if self.offline and location.startswith(("http://", "https://")):
-            raise NetworkError("offline", f"index {name} is on the network, and --offline forbids using it")
         return location if "://" in location else str(self.working_directory / location)
+
+    @cached_property
+    def network(self) -> NetworkSettings:
+        """How the indexes may use the network."""
+        from polpkg.packages.transport.settings import NetworkSettings
+
+        return NetworkSettings(offline=self.offline, progress=self.progress)
 
     def _named_paths(self, requirements: Iterable[Requirement]) -> Iterable[tuple[str, Index]]:
         from polpkg.packages.index.opening import open_path
@@ -124,31 +152,69 @@ class Context:
         return ArchiveStore(cache_directory())
 
     def fetch(self, package: LockedPackage, catalog: Catalog) -> PackageFiles:
-        """A locked package: from the store or its index, with the digest that the lock demands.
+        """A locked package: from the store, where a damaged archive is fetched again, else from its index.
 
-        Raises TrustError when it is another, and ResolutionError when the index has the release no more.
+        Raises TrustError when it is another than the lock demands, and PolpkgError `release-gone` when the index has
+        the release no more.
         """
+        return self._checked(package, self._archive(package, catalog))
+
+    def archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
+        """The bytes of a locked package, which `fetch` would accept."""
+        archive = self._archive(package, catalog)
+        self._checked(package, archive)
+        return archive
+
+    def _checked(self, package: LockedPackage, archive: bytes) -> PackageFiles:
         from polpkg.packages.source import read_archive
 
-        label = f"{package.name} {package.version}"
+        return read_archive(archive, expected_sha256=package.sha256, label=str(package))
+
+    def _archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
         if package.index in _LOCAL:
-            return read_archive(self._from_index(package, catalog), expected_sha256=package.sha256, label=label)
-        archive = self.store.get(package.sha256)
-        if archive is None:
-            self.say(f"fetching {label} from {package.index}")
-            archive = self._from_index(package, catalog)
-            read = read_archive(archive, expected_sha256=package.sha256, label=label)
-            self.store.put(archive)
-            return read
-        return read_archive(archive, expected_sha256=package.sha256, label=label)
+            return self._from_index(package, catalog)
+        try:
+            return self.store.obtain(package.sha256, lambda: self._from_index(package, catalog), label=str(package))
+        except PolpkgError as error:
+            if error.code == "release-gone":
+                self.store.get(package.sha256)  # when it is there and damaged, that is what to tell
+            raise
+
+    def fetch_missing(self, packages: Iterable[LockedPackage], catalog: Catalog) -> None:
+        """Bring the archives of `packages` that are not there yet into the store, several at a time."""
+        missing = [p for p in packages if p.index not in _LOCAL and not self.store.path(p.sha256).exists()]
+        catalog.prefetch(tuple(package.name for package in missing))
+        if len(missing) > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            for package in missing:
+                self._release_of(package, catalog)
+
+            def fetch(package: LockedPackage) -> bytes:
+                return self._archive(package, catalog)
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(fetch, missing))
 
     def _from_index(self, package: LockedPackage, catalog: Catalog) -> bytes:
+        release = self._release_of(package, catalog)
+        if package.index not in _LOCAL:
+            self.say(f"fetching {package.name} {package.version} from {release.index}")
+        return catalog.fetch(release)
+
+    def _release_of(self, package: LockedPackage, catalog: Catalog) -> Release:
         for release in catalog.releases(package.name):
             if release.version == package.version:
-                return catalog.fetch(release)
+                return release
+        if catalog.home(package.name) is None:
+            raise PolpkgError(
+                "release-gone",
+                f"no index at hand has {package}, which the lock takes from `{package.index}`",
+                hint=f"`--index {package.index}=DIR` or `polpkg index add` says where that index is",
+            )
         raise PolpkgError(
             "release-gone",
-            f"index {package.index} no longer has {package.name} {package.version}, which the lock names",
+            f"the index {package.index} has {package} no more, which the lock names",
             hint="`polpkg upgrade` chooses another version",
         )
 

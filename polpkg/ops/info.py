@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from polpkg.errors import PolpkgError, ResolutionError
+from polpkg.ops.releases import best_release, newest_first
 from polpkg.packages.lock import LockedPackage
 from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import Project
-from polpkg.packages.versions import is_prerelease, satisfies, sorted_versions
+from polpkg.packages.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ def describe_package(context: Context, requirement: Requirement, project: Projec
     """
     named = context.named(requirement)
     catalog = context.catalog(project or Project(), (named,))
-    releases = _ordered(catalog.releases(named.name))
+    releases = newest_first(catalog.releases(named.name))
     if not releases:
         hint = did_you_mean(named.name, catalog.names())
         raise ResolutionError("unknown-package", f"no index has a package named `{named.name}`", hint=hint)
@@ -48,18 +49,12 @@ def describe_package(context: Context, requirement: Requirement, project: Projec
     return PackageInfo(release, package.manifest, releases, first_paragraph(_readme(package)))
 
 
-def _ordered(releases: Sequence[Release]) -> tuple[Release, ...]:
-    """The releases, newest first."""
-    by_version = {release.version: release for release in releases}
-    return tuple(by_version[version] for version in reversed(sorted_versions(by_version)))
-
-
 def _choose(requirement: Requirement, releases: Sequence[Release]) -> Release:
     fitting = [release for release in releases if satisfies(release.version, requirement.specifier)]
     if not fitting:
         hint = f"there is {', '.join(release.version for release in releases)}"
         raise ResolutionError("no-such-release", f"no release of `{requirement.name}` fits {requirement}", hint=hint)
-    return min(fitting, key=lambda release: (bool(release.yanked), is_prerelease(release.version)))
+    return best_release(fitting)
 
 
 def _readme(package: PackageFiles) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polpkg.diagnostics import Diagnostic, Origin
 from polpkg.errors import PendingError, UsageError
 from polpkg.ops.output import write_output
 from polpkg.ops.project_files import ProjectFiles
 from polpkg.ops.resolution import resolve_requirements, with_options
-from polpkg.packages.lock import LOCK_FILE, render_lock, why_stale
+from polpkg.ops.staleness import check_fresh
+from polpkg.packages.lock import LOCK_FILE, render_lock
 from polpkg.packages.project import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
@@ -40,29 +39,39 @@ def lock_requirements(
     options: tuple[tuple[str, str], ...] = (),
     xen: str = "",
     output: Path | None = None,
+    minimal: bool = False,
 ) -> LockAnswer:
     """Resolves `requirements` alone, with the indexes of `project`; written to `output` if it is given.
+
+    `minimal`: to the lowest versions that fit.
 
     Raises ResolutionError with the proof, and what the indexes raise.
     """
     known = project or Project()
     indexes = Project(indexes=known.indexes, index_map=known.index_map)
-    lock, _ = resolve_requirements(context, with_options(indexes, options), requirements, xen=xen_version(xen))
+    lock, _ = resolve_requirements(
+        context, with_options(indexes, options), requirements, xen=xen_version(xen), minimal=minimal
+    )
     return LockAnswer(lock) if output is None else _written(lock, output)
 
 
-def lock_project(context: Context, folder: Path, *, xen: str = "", output: Path | None = None) -> LockAnswer:
+def lock_project(
+    context: Context, folder: Path, *, xen: str = "", output: Path | None = None, minimal: bool = False
+) -> LockAnswer:
     """Resolves what the policy.toml in `folder` asks for, and writes policy.lock beside it, or `output`.
 
-    Versions that are locked stay where they fit.  Raises as `lock_requirements` does, and UsageError `no-project`.
+    Versions that are locked stay where they fit, unless the lowest are wanted (`minimal`).  Raises as
+    `lock_requirements` does, and UsageError `no-project`.
     """
     files = _read(folder)
     lock, _ = resolve_requirements(
-        context,
+        context.in_folder(folder),
         files.project,
         files.project.requirements,
         previous=files.lock,
+        move=frozenset(files.lock.versions) if files.lock and minimal else frozenset(),
         xen=xen_version(xen or files.project.target.xen),
+        minimal=minimal,
     )
     return _written(lock, output or folder / LOCK_FILE)
 
@@ -70,27 +79,25 @@ def lock_project(context: Context, folder: Path, *, xen: str = "", output: Path 
 def check_lock(context: Context, folder: Path) -> Lockfile:
     """The lock in `folder`, which answers its policy.toml.
 
-    Raises PendingError `stale-lock` with a finding for each reason why it does not, placed in policy.toml where that
-    is the line to look at.
+    Raises PendingError `stale-lock` with a finding for each reason why it does not, placed at the line of policy.toml
+    or of the lock that is at odds.
     """
     files = _read(folder)
     if files.lock is None:
         message = f"there is no {LOCK_FILE} beside {folder / PROJECT_FILE}"
         raise PendingError("stale-lock", message, hint="run `polpkg lock`")
-    requirements = tuple(context.named(r) for r in files.project.requirements)
-    reasons = why_stale(files.lock, requirements, files.project.options)
-    if reasons:
-        raise PendingError.of(_finding(files.project, reason) for reason in reasons)
+    context = context.in_folder(folder)
+    check_fresh(files.project, files.lock, tuple(context.named(r) for r in files.project.requirements))
     return files.lock
 
 
 def xen_version(xen: str) -> str:
-    """The full version that `--xen` means; empty for none.  Raises as `resolve_xen` does."""
+    """The version that `--xen` means, as specifiers are about: empty for none.  Raises as `resolve_xen` does."""
     if not xen:
         return ""
     from polpkg.policy.abi.hypervisor import resolve_xen
 
-    return resolve_xen(xen).version
+    return ".".join(map(str, resolve_xen(xen).version_numbers))
 
 
 def _read(folder: Path) -> ReadFiles:
@@ -109,21 +116,3 @@ def _written(lock: Lockfile, path: Path) -> LockAnswer:
         return LockAnswer(lock, path)
     write_output(path, content)
     return LockAnswer(lock, path, changed=True)
-
-
-_ASKED = re.compile(r"policy\.toml requires ([a-z0-9-]+)")
-_OPTIONS = re.compile(r"options of ([a-z0-9-]+)")
-
-
-def _finding(project: Project, reason: str) -> Diagnostic:
-    """A reason why the lock is stale, with the line of policy.toml that it is about when there is one."""
-    from polpkg.packages.toml_places import find_place
-
-    hint = "run `polpkg lock`"
-    for pattern, table in ((_ASKED, "packages"), (_OPTIONS, "options")):
-        found = pattern.match(reason)
-        if found and found[1] in getattr(project, table):
-            line, column = find_place(project.text, (table, found[1]))
-            text = project.text.split("\n")[line - 1] if line else ""
-            return Diagnostic("stale-lock", reason, Origin("", "", project.file, line, column), hint, text, column)
-    return Diagnostic("stale-lock", reason, hint=hint)

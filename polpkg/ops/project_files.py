@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,9 @@ from polpkg.packages.project import PROJECT_FILE, Project, read_project
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polpkg.packages.project_edit import ProjectChange
     from polpkg.targets.target import Target
 
 
@@ -41,6 +44,57 @@ class ProjectFiles:
             path = self.folder / name
             if not path.exists() or path.read_bytes() != content:
                 write_atomically(path, content)
+
+
+def located_project(project: Project, folder: Path) -> Project:
+    """`project`, read in `folder`, with the directories of its indexes by paths that mean the same everywhere."""
+
+    def located(location: str) -> str:
+        return location if not location or "://" in location else str((folder / location).resolve())
+
+    indexes = {
+        name: replace(setting, location=located(setting.location), ca_file=located(setting.ca_file))
+        for name, setting in project.indexes.items()
+    }
+    return replace(project, indexes=indexes)
+
+
+def read_lock_file(path: Path) -> Lockfile:
+    """The lock in a file.  Raises UsageError when there is none, or it cannot be read, and PolicyError."""
+    text = _text(path)
+    if text is None:
+        raise UsageError("cannot-read", f"there is no {path}")
+    return read_lock(text, str(path))
+
+
+def edit_project_in(folder: Path, change: ProjectChange) -> Project:
+    """Changes the policy.toml in `folder`, keeping its comments, and makes one when there is none; what it says then.
+
+    Raises PolicyError when it does not parse, and PolpkgError `cannot-write`.
+    """
+    from polpkg.packages.project_edit import edit_project
+    from polpkg.packages.store import write_atomically
+
+    path = folder / PROJECT_FILE
+    before = _text(path)
+    after = edit_project(before or "", change, str(path))
+    if after != before:
+        write_atomically(path, after.encode())
+    return read_project(after, str(path))
+
+
+def edit_project_of(target: Target, change: ProjectChange, on_wait: Callable[[str], None]) -> Project:
+    """The same for the policy.toml of a target, which no other change of the target can come between."""
+    from polpkg.packages.project_edit import edit_project
+    from polpkg.targets.recovery import recover
+
+    with target.lock(on_wait):
+        recover(target)
+        before = _from(target, PROJECT)
+        after = edit_project(before or "", change, PROJECT)
+        if after != before:
+            target.write(PROJECT, after.encode())
+    return read_project(after, PROJECT)
 
 
 def _text(path: Path) -> str | None:

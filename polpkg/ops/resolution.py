@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from polpkg.errors import PendingError
-from polpkg.packages.lock import LOCK_FILE, Lockfile, lock_of, why_stale
+from polpkg.ops.staleness import check_fresh
+from polpkg.packages.lock import LOCK_FILE, Lockfile, lock_of
 
 if TYPE_CHECKING:
     from polpkg.ops.context import Context
@@ -32,39 +33,45 @@ def resolve_requirements(
     previous: Lockfile | None = None,
     move: frozenset[str] = frozenset(),
     xen: str = "",
+    minimal: bool = False,
+    catalog: Catalog | None = None,
 ) -> tuple[Lockfile, Catalog]:
     """The lock that answers `requirements`, and the catalog that it was made from.
 
-    Versions of `previous` are kept where they fit, but for the packages `move`.  Raises ResolutionError.
+    Versions of `previous` are kept where they fit, but for the packages `move`.  `minimal`: the lowest versions that
+    fit instead of the highest.  `catalog`: one that was opened for them already.  Raises ResolutionError.
     """
     from polpkg.packages.resolver.request import ResolutionRequest
     from polpkg.packages.resolver.resolve import resolve
 
     requirements = tuple(context.named(r) for r in requirements)
-    catalog = context.catalog(project, requirements)
+    catalog = catalog or context.catalog(project, requirements)
     prefer = {n: v for n, v in previous.versions.items() if n not in move} if previous else {}
     request = ResolutionRequest(requirements, project.options, xen, prefer)
     resolution = resolve(request, catalog)
-    return lock_of(resolution, catalog.sealed, extra=previous.extra if previous else None), catalog
+    extra = previous.extra if previous else None
+    return lock_of(resolution, catalog.sealed, extra=extra, overrides=project.overrides), catalog
 
 
 def use_lock(
     context: Context, project: Project, lock: Lockfile | None, *, file: str = LOCK_FILE
 ) -> tuple[Lockfile, Catalog]:
-    """`lock` as it is.  Raises PendingError when it does not answer what policy.toml asks for."""
+    """`lock` as it is.
+
+    Raises PendingError `stale-lock` when it does not answer what policy.toml asks for, with a finding for each reason,
+    placed at the line of policy.toml or of the lock that is at odds.
+    """
     if lock is None:
         message = f"there is no {file}, and --locked forbids making one"
         raise PendingError("stale-lock", message, hint="run `polpkg lock` first")
     requirements = tuple(context.named(r) for r in project.requirements)
-    reasons = why_stale(lock, requirements, project.options)
-    if reasons:
-        said = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
-        raise PendingError("stale-lock", f"{file} is out of date: {said}", hint="run `polpkg lock`")
+    check_fresh(project, lock, requirements)
     return lock, context.catalog(project, requirements)
 
 
 def load_packages(context: Context, lock: Lockfile, catalog: Catalog) -> Locked:
     """The packages of `lock`, each after those that it requires."""
+    context.fetch_missing(lock.packages, catalog)
     return Locked(lock, tuple(context.fetch(package, catalog) for package in lock.in_order()))
 
 

@@ -86,9 +86,10 @@ def verify_target(context: Context, target: Target) -> Verification:
 
 
 def _stale(installed: Installed) -> Iterator[Finding]:
-    from polpkg.packages.lock import why_stale
+    from polpkg.packages.stale import why_stale
 
-    for reason in why_stale(installed.lock, installed.project.requirements, installed.project.options):
+    project = installed.project
+    for reason in why_stale(installed.lock, project.requirements, project.options, project.overrides):
         yield Finding("stale-lock", PROJECT, f"the lock is not an answer to policy.toml: {reason}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import PolicyError, UsageError
 from polpkg.packages.functions import FUNCTIONS
-from polpkg.packages.index.index import PATH
+from polpkg.packages.merge_conflict import refuse_conflict
 from polpkg.packages.order import requirement_order
 from polpkg.packages.requirement import Requirement, parse_requirement
 from polpkg.packages.tables import Document, Table, read_toml
@@ -57,10 +57,16 @@ class LockedPackage:
 
 @dataclass(frozen=True, slots=True)
 class Lockfile:
-    """All of a lock: packages by name, and keys of a newer polpkg, kept as they are."""
+    """All of a lock: packages by name, and keys of a newer polpkg, kept as they are.
+
+    `overrides`: those of policy.toml that it was made with.  `file` and `text` place what is found wrong with it later.
+    """
 
     packages: tuple[LockedPackage, ...]
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    file: str = field(default=LOCK_FILE, compare=False)
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -97,10 +103,12 @@ def lock_of(
     sealed: Callable[[Release], Release],
     *,
     extra: Mapping[str, object] | None = None,
+    overrides: Mapping[str, str] | None = None,
 ) -> Lockfile:
     """The lock of a resolution; `sealed` completes a release with the digest of its archive, as `Catalog.sealed` does.
 
-    `extra` are the unknown keys of the lock that this one replaces.
+    `extra` are the unknown keys of the lock that this one replaces, `overrides` those that the resolution was made
+    with: the lock names the ones that are about its packages.
     """
     packages: list[LockedPackage] = []
     for package in resolution.packages:
@@ -120,7 +128,8 @@ def lock_of(
                 release.clients,
             )
         )
-    return Lockfile(tuple(sorted(packages, key=lambda package: package.name)), extra or {})
+    in_use = {name: text for name, text in (overrides or {}).items() if any(p.name == name for p in packages)}
+    return Lockfile(tuple(sorted(packages, key=lambda package: package.name)), extra or {}, in_use)
 
 
 def render_lock(lock: Lockfile) -> str:
@@ -129,6 +138,8 @@ def render_lock(lock: Lockfile) -> str:
 
     lines = [_HEADING, f"format = {FORMAT}", *toml_lines(dict(sorted(lock.extra.items()))), ""]
     lines += ["[functions]", *toml_lines(lock.functions)]
+    if lock.overrides:
+        lines += ["", "[overrides]", *toml_lines(dict(sorted(lock.overrides.items())))]
     for package in lock.packages:
         lines += ["", "[[package]]", *toml_lines(_package_values(package))]
     return "\n".join(lines) + "\n"
@@ -149,6 +160,7 @@ def _package_values(package: LockedPackage) -> dict[str, object]:
     return present | dict(sorted(package.extra.items()))
 
 
+_KNOWN_TABLES = frozenset(("format", "functions", "overrides", "package"))
 _KNOWN = frozenset(("name", "version", "index", "sha256", "requires", "options", "functions", "clients"))
 
 
@@ -158,15 +170,17 @@ def read_lock(text: str, file: str = LOCK_FILE) -> Lockfile:
     Raises `PolicyError` (`lock-...`) when it is damaged, or of a newer format.
     """
     document = Document(text, file, "lock")
+    refuse_conflict(document, "settle policy.toml, remove this file and run `polpkg lock`")
     root = read_toml(document)
     _check_format(root)
     packages = tuple(sorted((_read_package(table) for table in root.table_list("package")), key=lambda p: p.name))
     for one, other in pairwise(packages):
         if one.name == other.name:
             root.report("package", "duplicate", f"`{one.name}` is locked twice")
+    overrides = root.specifiers("overrides")
     document.check()
-    extra = {key: value for key, value in root.values.items() if key not in ("format", "functions", "package")}
-    return Lockfile(packages, extra)
+    extra = {key: value for key, value in root.values.items() if key not in _KNOWN_TABLES}
+    return Lockfile(packages, extra, overrides, file, text)
 
 
 def _check_format(root: Table) -> None:
@@ -205,49 +219,3 @@ def _read_requirements(table: Table) -> Iterator[Requirement]:
             yield parse_requirement(text)
         except UsageError as error:
             table.report("requires", "bad-requirement", error.message)
-
-
-def why_stale(
-    lock: Lockfile,
-    requirements: Iterable[Requirement],
-    options: Mapping[str, tuple[str, ...]],
-) -> tuple[str, ...]:
-    """Why `lock` is not an answer to what is asked for, in sentences; nothing when it is one."""
-    roots = sorted(set(requirements))
-    return (
-        *_unmet(lock, roots, "policy.toml"),
-        *(reason for package in lock.packages for reason in _unmet(lock, package.requires, str(package))),
-        *_other_options(lock, options),
-        *(f"nothing requires {package}" for package in _unneeded(lock, roots)),
-    )
-
-
-def _unmet(lock: Lockfile, requirements: Iterable[Requirement], by: str) -> Iterator[str]:
-    for requirement in requirements:
-        package = lock.get(requirement.name)
-        if package is None:
-            yield f"{by} requires {requirement.name}, which is not locked"
-        elif not requirement.accepts(package.version):
-            yield f"{by} requires {requirement}, and {package.version} is locked"
-        elif requirement.is_path and package.index != PATH:
-            yield f"{by} requires {requirement}, and a package of the index {package.index} is locked"
-
-
-def _other_options(lock: Lockfile, options: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    for package in lock.packages:
-        wanted = tuple(sorted(set(options.get(package.name, ()))))
-        if wanted != package.options:
-            texts = (", ".join(these) or "none" for these in (wanted, package.options))
-            yield "options of {}: {} wanted, {} locked".format(package.name, *texts)
-
-
-def _unneeded(lock: Lockfile, roots: Iterable[Requirement]) -> Iterator[LockedPackage]:
-    reached: set[str] = set()
-    pending = [requirement.name for requirement in roots]
-    while pending:
-        name = pending.pop()
-        package = lock.get(name)
-        if name not in reached and package is not None:
-            reached.add(name)
-            pending += (requirement.name for requirement in package.requires)
-    return (package for package in lock.packages if package.name not in reached)

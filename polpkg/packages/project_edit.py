@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from polpkg.packages.project import DEFAULT_BASE, Project, TargetFacts, read_project
+from polpkg.packages.project import DEFAULT_BASE, IndexSetting, Project, TargetFacts, read_project
 from polpkg.packages.toml_writer import toml_key, toml_lines
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class ProjectChange:
     `install`: package to specifier or path; an empty text keeps what a package already has.  `remove`: packages, with
     their options and instances.  `options`: package to options to turn on.  `instances`: package to instance to the
     parameters to set.  `remove_instances`: (package, instance).  `target`: facts to record, by their key in the file.
+    `indexes`: those to add or replace, by name; `remove_indexes`: names, with what [index-map] says of them.
     """
 
     install: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -31,6 +32,8 @@ class ProjectChange:
     )
     remove_instances: tuple[tuple[str, str], ...] = ()
     target: Mapping[str, str | bool | int] = field(default_factory=dict[str, "str | bool | int"])
+    indexes: Mapping[str, IndexSetting] = field(default_factory=dict[str, IndexSetting])
+    remove_indexes: tuple[str, ...] = ()
 
 
 def apply_change(project: Project, change: ProjectChange) -> Project:
@@ -64,6 +67,9 @@ def apply_change(project: Project, change: ProjectChange) -> Project:
         options=options,
         instances={package: these for package, these in instances.items() if these},
         target=replace(project.target, **facts),
+        indexes={name: i for name, i in project.indexes.items() if name not in change.remove_indexes}
+        | dict(change.indexes),
+        index_map={name: i for name, i in project.index_map.items() if i not in change.remove_indexes},
     )
 
 
@@ -86,9 +92,7 @@ def render_project(project: Project) -> str:
     for package, instances in sorted(project.instances.items()):
         for name, parameters in sorted(instances.items()):
             sections.append(_section(("instances", package, name), parameters))
-    for name, index in sorted(project.indexes.items()):
-        setting = {"url": index.location} | ({"trust": index.trust} if index.trust else {})
-        sections.append(_section(("indexes", name), setting))
+    sections += [_section(("indexes", name), values) for name, values in sorted(_index_values(project).items())]
     sections += [_section(("expect", abi), {"sha256": digest}) for abi, digest in sorted(project.expect.items())]
     return "\n".join(sections)
 
@@ -98,7 +102,16 @@ def _simple_tables(project: Project) -> dict[str, dict[str, object]]:
         "options": dict(sorted(project.options.items())),
         "target": target_values(project.target),
         "index-map": dict(sorted(project.index_map.items())),
+        "overrides": dict(sorted(project.overrides.items())),
     }
+
+
+def _index_values(project: Project) -> dict[str, dict[str, str]]:
+    values = {
+        name: {"url": index.location, "trust": index.trust, "ca-file": index.ca_file}
+        for name, index in project.indexes.items()
+    }
+    return {name: {key: text for key, text in keys.items() if text} for name, keys in values.items()}
 
 
 def target_values(facts: TargetFacts) -> dict[str, object]:
@@ -128,6 +141,8 @@ def _edited(text: str, before: Project, after: Project) -> str:
     _merge(document, "options", _lists(before.options), _lists(after.options))
     _merge(document, "target", target_values(before.target), target_values(after.target))
     _merge(document, "instances", _plain(before), _plain(after))
+    _merge(document, "indexes", dict(_index_values(before)), dict(_index_values(after)))
+    _merge(document, "index-map", dict(before.index_map), dict(after.index_map))
     return tomlkit.dumps(document)
 
 

@@ -1,6 +1,7 @@
 """polpkg in this process, as the shell would call it, and a target that has something."""
 
 import json
+import re
 import shutil
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import pytest
 from hypervisors import build_hypervisor
 
 from polpkg.cli import boundary
+from polpkg.packages.archive import pack
 
 
 class Done(NamedTuple):
@@ -39,7 +41,7 @@ def call(capsys, monkeypatch, tmp_path):
         assert code != 70, output.err
         assert "Traceback" not in output.err
         if "--json" in words:
-            assert done.document["schema"] == f"polpkg.{words[0]}/1"
+            assert re.fullmatch(f"polpkg.{words[0]}(-[a-z]+)?/1", done.document["schema"])
         return done
 
     return run
@@ -74,3 +76,19 @@ def empty(tmp_path):
     root = tmp_path / "empty"
     root.mkdir()
     return root
+
+
+@pytest.fixture
+def publish(tmp_path):
+    """`publish("a", "1.0", requires={"b": ">=1"})`: one more archive in `dist`, which is an index."""
+
+    def add(name, version, requires=None, more="", folder="dist"):
+        lines = [f'{required} = "{specifier}"' for required, specifier in (requires or {}).items()]
+        manifest = f'[package]\nname = "{name}"\nversion = "{version}"\nsummary = "The {name}"\n[requires]\n'
+        archive = pack({"polpkg.toml": ("\n".join([manifest, *lines, more, ""])).encode()})
+        path = tmp_path / folder / f"{name}-{version}.polpkg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(archive)
+        return path
+
+    return add

@@ -5,8 +5,8 @@ import pytest
 from polpkg.errors import PolicyError
 from polpkg.packages.index.catalog import Catalog
 from polpkg.packages.index.release import Release
-from polpkg.packages.lock import LockedPackage, Lockfile, lock_of, read_lock, render_lock, why_stale
-from polpkg.packages.requirement import Requirement, parse_requirement
+from polpkg.packages.lock import LockedPackage, Lockfile, lock_of, read_lock, render_lock
+from polpkg.packages.requirement import Requirement
 from polpkg.packages.resolver.request import ResolutionRequest
 from polpkg.packages.resolver.resolve import resolve
 
@@ -103,27 +103,19 @@ def test_is_made_of_a_resolution(memory_index):
     assert read_lock(render_lock(lock)) == lock
 
 
-@pytest.mark.parametrize(
-    ("asked", "options", "reasons"),
-    [
-        (["a"], {"a": ("audit",)}, []),
-        (["a", "b<2"], {"a": ("audit",)}, []),
-        (["a>=2"], {"a": ("audit",)}, ["policy.toml requires a>=2, and 1.0 is locked"]),
-        (["a", "c"], {"a": ("audit",)}, ["policy.toml requires c, which is not locked"]),
-        (["a"], {}, ["options of a: none wanted, audit locked"]),
-        (["b"], {"a": ("audit",)}, ["nothing requires a 1.0"]),
-    ],
-)
-def test_says_why_it_is_stale(asked, options, reasons):
-    assert why_stale(LOCK, map(parse_requirement, asked), options) == tuple(reasons)
+def test_names_the_overrides_that_are_about_its_packages(memory_index):
+    catalog = Catalog([memory_index("main", Release("a", "1", "", sha256="1" * 64))])
+    resolution = resolve(ResolutionRequest((Requirement("a"),)), catalog)
+    lock = lock_of(resolution, catalog.sealed, overrides={"a": ">=1", "z": "==9"})
+    assert lock.overrides == {"a": ">=1"}
+    assert '\n[overrides]\na = ">=1"\n\n[[package]]\n' in render_lock(lock)
+    assert read_lock(render_lock(lock)) == lock
 
 
-def test_a_path_is_met_by_a_path_only():
-    path = parse_requirement("./b").named("b")
-    reasons = why_stale(LOCK, [Requirement("a"), path], {"a": ("audit",)})
-    assert reasons == ("policy.toml requires ./b, and a package of the index site is locked",)
-
-
-def test_a_dependency_that_no_longer_fits_makes_it_stale():
-    lock = Lockfile((A, LockedPackage("b", "0.5", "b" * 64, "site")))
-    assert why_stale(lock, [Requirement("a")], {"a": ("audit",)}) == ("a 1.0 requires b>=1, and 0.5 is locked",)
+@pytest.mark.parametrize("marker", ["<<<<<<< HEAD", ">>>>>>> theirs"])
+def test_a_merge_that_was_not_settled_is_named_with_its_line(marker):
+    with pytest.raises(PolicyError) as caught:
+        read_lock(render_lock(LOCK) + f"{marker}\n", "policy.lock")
+    assert caught.value.code == "lock-conflict"
+    assert caught.value.origin.line == render_lock(LOCK).count("\n") + 1
+    assert "polpkg lock" in caught.value.hint

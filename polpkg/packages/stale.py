@@ -1,0 +1,97 @@
+"""Whether a lock still answers policy.toml, and if not, why and where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.packages.index.index import PATH
+from polpkg.packages.requirement import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from polpkg.packages.lock import LockedPackage, Lockfile
+
+
+class StaleReason(NamedTuple):
+    """One reason, as a sentence.
+
+    It is about `package`, in the table `table` of policy.toml, or in the lock when `table` is empty.
+    """
+
+    text: str
+    package: str
+    table: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def why_stale(
+    lock: Lockfile,
+    requirements: Iterable[Requirement],
+    options: Mapping[str, tuple[str, ...]],
+    overrides: Mapping[str, str] | None = None,
+) -> tuple[StaleReason, ...]:
+    """Why `lock` is not an answer to what is asked for; nothing when it is one."""
+    wanted = overrides or {}
+    roots = sorted(set(requirements))
+    return (
+        *(StaleReason(text, name, "packages") for name, text in _unmet(lock, roots, "policy.toml", wanted)),
+        *_unmet_between(lock, wanted),
+        *_other_options(lock, options),
+        *_other_overrides(lock, wanted),
+        *(StaleReason(f"nothing requires {package}", package.name) for package in _unneeded(lock, roots)),
+    )
+
+
+def _unmet(
+    lock: Lockfile, requirements: Iterable[Requirement], by: str, overrides: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The name and the reason for each requirement that the lock does not meet, once overrides are in their place."""
+    for asked in requirements:
+        name = asked.name
+        requirement = asked if asked.is_path or name not in overrides else Requirement(name, overrides[name])
+        package = lock.get(name)
+        if package is None:
+            yield name, f"{by} requires {name}, which is not locked"
+        elif not requirement.accepts(package.version):
+            says = "[overrides] says" if requirement is not asked else f"{by} requires"
+            yield name, f"{says} {requirement}, and {package.version} is locked"
+        elif requirement.is_path and package.index != PATH:
+            yield name, f"{by} requires {requirement}, and a package of the index {package.index} is locked"
+
+
+def _unmet_between(lock: Lockfile, overrides: Mapping[str, str]) -> Iterator[StaleReason]:
+    for package in lock.packages:
+        for _, text in _unmet(lock, package.requires, str(package), overrides):
+            yield StaleReason(text, package.name)
+
+
+def _other_options(lock: Lockfile, options: Mapping[str, tuple[str, ...]]) -> Iterator[StaleReason]:
+    for package in lock.packages:
+        wanted = tuple(sorted(set(options.get(package.name, ()))))
+        if wanted != package.options:
+            texts = (", ".join(these) or "none" for these in (wanted, package.options))
+            text = "options of {}: {} wanted, {} locked".format(package.name, *texts)
+            yield StaleReason(text, package.name, "options" if wanted else "")
+
+
+def _other_overrides(lock: Lockfile, overrides: Mapping[str, str]) -> Iterator[StaleReason]:
+    for package in lock.packages:
+        wanted, locked = overrides.get(package.name), lock.overrides.get(package.name)
+        if wanted != locked:
+            text = f"override of {package.name}: {wanted or 'none'} wanted, {locked or 'none'} locked"
+            yield StaleReason(text, package.name, "overrides" if wanted else "")
+
+
+def _unneeded(lock: Lockfile, roots: Iterable[Requirement]) -> Iterator[LockedPackage]:
+    reached: set[str] = set()
+    pending = [requirement.name for requirement in roots]
+    while pending:
+        name = pending.pop()
+        package = lock.get(name)
+        if name not in reached and package is not None:
+            reached.add(name)
+            pending += (requirement.name for requirement in package.requires)
+    return (package for package in lock.packages if package.name not in reached)
