@@ -24,10 +24,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Fault:
     """How one response is wrong.
 
-    `status`, `headers` (None takes one away) and `body` replace those of a good response.  `flip` changes the byte at an
-    offset.  `length` lies about the length.  `cut` closes the connection after that many bytes of the body.  `refuse` closes
-    without a word, `silent` never answers, `drip` sends a byte now and then until the client leaves.  `no_range` ignores
-    Range, `wrong_range` answers it with the whole under 206, `no_validators` sends neither ETag nor date.
+    `status`, `headers` (None takes one away) and `body` replace those of a good response, `flip` changes the byte at an
+    offset, `length` lies about the length.  `cut` closes the connection after that many bytes of the body, `refuse`
+    without a word, `silent` never answers, `drip` sends a byte now and then until the client leaves.  `no_range`
+    ignores Range, `wrong_range` answers it with the whole under 206, `no_validators` sends neither ETag nor date.
     `before` is called before anything is sent.
     """
 

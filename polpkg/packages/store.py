@@ -65,8 +65,18 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         if durable:
             _sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _forget(temporary)
         raise PolpkgError("cannot-write", f"{path} cannot be written: {error.strerror}") from error
+    except BaseException:
+        _forget(temporary)
+        raise
+
+
+def _forget(temporary: Path) -> None:
+    from contextlib import suppress
+
+    with suppress(OSError):
+        temporary.unlink()
 
 
 def _sync_directory(folder: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_damaged_cache_is_no_cache(site, server, tmp_path):
 def test_the_cache_says_what_it_holds(site, server, tmp_path):
     site.open().releases("demo")
     (file,) = (tmp_path / "cache" / "index" / "v1" / sha256_of(server.url.encode())).rglob("demo.jsonl")
-    head = json.loads(file.read_bytes().partition(b"\n")[0])
+    head = json.loads(file.read_bytes().split(b"\n")[1])
     assert head["url"] == f"{server.url}/{DEMO}"
     assert not head["absent"]
 

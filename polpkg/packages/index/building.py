@@ -190,7 +190,8 @@ def _releases_in(out: Path) -> dict[_Key, Release]:
     if not (out / CONFIG_FILE).is_file():
         return {}
     index = StaticTreeIndex("", DirectoryTransport(str(out)))
-    return {_key(release): release for name in index.names() for release in index.releases(name)}
+    names = [path.stem for path in sorted((out / "index").glob("*.jsonl"))]
+    return {_key(release): release for name in names for release in index.releases(name)}
 
 
 def _write_changed(path: Path, content: bytes) -> None:

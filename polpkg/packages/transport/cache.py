@@ -2,8 +2,8 @@
 
     <cache>/index/v1/<sha256 of the URL>/<path in the tree>
 
-Each file is one line of JSON and then the bytes that the server sent: `etag` and `modified` are the validators (RFC
-9110 8.8), `sha256` is that of the bytes, `absent` says that the server has no such file.  `url`, in every file, tells
+The first line of each file is the SHA-256 of what follows it: a line of JSON, and the bytes that the server sent.
+`etag` and `modified` are the validators (RFC 9110 8.8), `absent` says that the server has no such file.  `url` tells
 people what it is.  A file is written whole or not at all, and one that is damaged counts as missing, so any number of
 processes may use the cache at once without a lock.
 """
@@ -72,29 +72,21 @@ class HttpCache:
 def _written(url: str, file: CachedFile) -> bytes:
     import json
 
-    body = file.body or b""
-    head = {
-        "url": url,
-        "etag": file.etag,
-        "modified": file.modified,
-        "absent": file.body is None,
-        "sha256": sha256_of(body),
-    }
-    return json.dumps(head).encode() + b"\n" + body
+    head = {"url": url, "etag": file.etag, "modified": file.modified, "absent": file.body is None}
+    content = json.dumps(head).encode() + b"\n" + (file.body or b"")
+    return sha256_of(content).encode() + b"\n" + content
 
 
 def read_cached(stored: bytes) -> CachedFile | None:
     """The file that was kept as the bytes `stored`; None when they are damaged."""
     import json
 
-    head, _, body = stored.partition(b"\n")
-    try:
-        values = json.loads(head)
-        if values["sha256"] != sha256_of(body):
-            return None
-        return CachedFile(None if values["absent"] else body, str(values["etag"]), str(values["modified"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    digest, _, content = stored.partition(b"\n")
+    if digest != sha256_of(content).encode():
         return None
+    head, _, body = content.partition(b"\n")
+    values = json.loads(head)
+    return CachedFile(None if values["absent"] else body, values["etag"], values["modified"])
 
 
 def refuse_web_page(body: bytes, where: str) -> None:

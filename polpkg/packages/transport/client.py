@@ -82,7 +82,7 @@ class Answer:
         return b"".join(parts)
 
     async def drain(self) -> None:
-        """Read a body that nobody wanted, if it is short: a connection is used again only after its response was read."""
+        """Read a body that nobody wanted, if it is short: a connection is used again once its response was read."""
         short = self.status == 304 or (self.length is not None and self.length <= _DRAINED)
         if short and not self._response.is_stream_consumed:
             async for _ in self._response.aiter_raw():
