@@ -202,15 +202,17 @@ def _whole(tree: Tree, name: str, version: str) -> ImportedPackage:
 
 
 def _split(tree: Tree, name: str, version: str) -> tuple[ImportedPackage, ...]:
-    """`NAME-tables`, a package for each module that requires those before it, and `NAME`, which requires them all."""
-    tables = f"{name}-tables"
-    packages = [
-        ImportedPackage(tables, version, "Classes, permissions and macros of an imported policy tree",
-                        (*tree.tables, *tree.support, *tree.tunables), macros=MACROS)
-    ]  # fmt: skip
+    """`NAME-tables`, a package for each module that requires those before it, and `NAME`, which requires them all.
+
+    The interfaces of all modules are in the first: a module may use those of one that comes later.
+    """
+    interfaces = [f for m in tree.modules for f in m.interfaces]
+    files = (*tree.tables, *tree.support, *interfaces, *tree.tunables)
+    summary = "Classes, permissions and macros of an imported policy tree"
+    packages = [ImportedPackage(f"{name}-tables", version, summary, files, macros=MACROS)]
     for module in tree.modules:
         own = f"{name}-{module_name(module.name)}"
-        files = (*module.interfaces, *module.rules, *module.constraints)
+        files = (*module.rules, *module.constraints)
         before = tuple(p.name for p in packages)
         packages.append(
             ImportedPackage(own, version, f"Module {module.name} of an imported policy tree", files, before, MACROS)
