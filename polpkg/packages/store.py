@@ -30,12 +30,15 @@ from polpkg.packages.source import sha256_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import BinaryIO
 
 STORE_VERSION = "v1"
 """The layout of the store; in its path, so that versions live side by side."""
 
 TEMPORARY_SUFFIX = ".tmp"
 """How the names of files end that are being written; a killed process may leave one, and nobody reads it."""
+
+_NEW_SECONDS = 2.0
 
 
 def cache_directory() -> Path:
@@ -51,12 +54,15 @@ def cache_directory() -> Path:
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that readers see all of it or nothing; `durable` also outlives a power cut.
 
-    Raises `PolpkgError` (`cannot-write`).
+    What a killed process left beside a durable file is cleared away.  Raises `PolpkgError` (`cannot-write`).
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if durable:
+            _clear_left_over(path)
         with temporary.open("wb") as file:
+            _hold(file)
             file.write(data)
             if durable:
                 file.flush()
@@ -65,18 +71,43 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         if durable:
             _sync_directory(path.parent)
     except OSError as error:
-        _forget(temporary)
+        _remove(temporary)
         raise PolpkgError("cannot-write", f"{path} cannot be written: {error.strerror}") from error
     except BaseException:
-        _forget(temporary)
+        _remove(temporary)
         raise
 
 
-def _forget(temporary: Path) -> None:
+def _remove(temporary: Path) -> None:
     from contextlib import suppress
 
     with suppress(OSError):
         temporary.unlink()
+
+
+def _hold(file: BinaryIO) -> bool:
+    """Lock a file until it is closed; false when another process has it, or the file system has no locks."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _clear_left_over(path: Path) -> None:
+    """Remove temporary files of `path` whose writers are no more: nobody holds them, and they are not brand-new."""
+    from glob import escape
+    from time import time
+
+    for stray in path.parent.glob(f".{escape(path.name)}.*{TEMPORARY_SUFFIX}"):
+        try:
+            with stray.open("rb") as file:
+                if time() - stray.stat().st_mtime > _NEW_SECONDS and _hold(file):
+                    stray.unlink()
+        except OSError:
+            continue
 
 
 def _sync_directory(folder: Path) -> None:

@@ -73,3 +73,27 @@ def test_where_the_cache_is(monkeypatch):
     assert cache_directory() == Path("/c/polpkg")
     monkeypatch.setenv("POLPKG_CACHE", "/own")
     assert cache_directory() == Path("/own")
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path):
+    import fcntl
+
+    dead, alive, new, other = (tmp_path / f".{name}.tmp" for name in ("lock.a", "lock.b", "lock.c", "lock2.d"))
+    for path in (dead, alive, new, other):
+        path.write_bytes(b"half")
+    for path in (dead, alive, other):
+        os.utime(path, (0, 0))
+    with alive.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "lock", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["lock", alive.name, new.name, other.name])
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", b"new")
+    assert list(tmp_path.iterdir()) == []
