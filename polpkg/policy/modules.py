@@ -87,6 +87,9 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             modules.append(_module(package, statements, ()))
             problems.extend(found)
             continue
+        if foreign := _foreign_fragments(package):
+            problems.extend(foreign)
+            continue
         try:
             expansion = expand(package.fragments, table)
         except PolicyError as error:
@@ -102,6 +105,15 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
+
+
+def _foreign_fragments(package: PackageSource) -> list[Diagnostic]:
+    message = "fragments in CIL are not supported"
+    return [
+        Diagnostic("unsupported-fragment", message, _origin(fragment, 1, 1), "write it as a .te fragment")
+        for fragment in package.fragments
+        if fragment.file.endswith(".cil")
+    ]
 
 
 def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:
