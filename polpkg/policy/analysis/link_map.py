@@ -78,7 +78,7 @@ def read_link_map(data: bytes, policy: LinkedPolicy) -> PolicyView:
         origins = [_read_origin(o) for o in document["origins"]]
         rules = tuple(_read_rule(r, policy, origins) for r in document["rules"])
         type_rules = tuple(_read_type_rule(r, policy, origins) for r in document["type_rules"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         message = f"the link map does not belong to this policy: {error}"
         raise PolicyError("damaged-link-map", message, hint="`polpkg verify` says what changed") from None
     return PolicyView(policy, rules, type_rules)
