@@ -146,6 +146,12 @@ def test_packages_are_asked_for_in_parallel(site, folder, server):
     assert all(catalog.releases(name) for name in names)
 
 
+def test_the_body_of_what_is_not_there_does_not_matter(site, server):
+    server.always("index/missing.jsonl", Fault(cut=3))
+    assert site.open().releases("missing") == ()
+    assert len(server.asked("index/missing.jsonl")) == 1
+
+
 def test_progress_is_told(site):
     fetched(site.open())
     assert {(label, total) for label, _, total in site.told} == {("demo 1.0", len(ARCHIVE))}

@@ -1,4 +1,4 @@
-"""A process is killed at any moment of a download, a write to the store or the cache, or of a lock: no file is ever wrong.
+"""A process is killed at any moment of a download, or of a write to store, cache or lock: no file is ever wrong.
 
 `POLPKG_KILLS` says how often (three times four, unless it does), `POLPKG_KILL_SEED` where chance begins.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -38,6 +38,7 @@ MAX_STREAMS = 64
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _ACCEPTED = frozenset((200, 206, 304, 404, 410, 416))
 _DRAINED = 1 << 16
+_DRAIN_SECONDS = 1.0
 
 
 class Answer:
@@ -84,9 +85,12 @@ class Answer:
     async def drain(self) -> None:
         """Read a body that nobody wanted, if it is short: a connection is used again once its response was read."""
         short = self.status == 304 or (self.length is not None and self.length <= _DRAINED)
-        if short and not self._response.is_stream_consumed:
-            async for _ in self._response.aiter_raw():
-                pass
+        if not short or self._response.is_stream_consumed:
+            return
+        with suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for _ in self._response.aiter_raw():
+                    pass
 
     def too_large(self, limit: int) -> TrustError:
         """The error for a body of more than `limit` bytes."""
@@ -96,8 +100,7 @@ class Answer:
 class HttpClient:
     """Asks the server of one index.
 
-    `credentials` finds those for that server when the first request is made.  `transport` replaces the network in
-    tests.  Use it on one event loop.
+    `credentials` finds those for that server when the first request is made.  Use it on one event loop.
     """
 
     def __init__(
@@ -108,12 +111,11 @@ class HttpClient:
         timeouts: Timeouts,
         now: Callable[[], float],
         ca_file: str = "",
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._server = server_of(url)
         self._credentials = credentials
         self._now = now
-        self._http = _open_client(timeouts, ca_file, transport)
+        self._http = _open_client(timeouts, ca_file)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._multiplexed = False
         self._authorization: dict[str, str] | None = None
@@ -187,14 +189,13 @@ class HttpClient:
             raise NetworkError("index-unreachable", f"{where} answered with status {status}")
 
 
-def _open_client(timeouts: Timeouts, ca_file: str, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def _open_client(timeouts: Timeouts, ca_file: str) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             http2=find_spec("h2") is not None,
             timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
             headers={"User-Agent": f"polpkg/{__version__}"},
-            transport=transport,
             verify=_authorities(ca_file),
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    import httpx
-
     from polpkg.packages.transport.client import Answer, HttpClient
     from polpkg.packages.transport.settings import NetworkSettings
 
@@ -30,7 +28,7 @@ ENOUGH = 1 << 16
 class IndexServer:
     """Where the tree of the index `name` is.
 
-    Raises `UsageError` for a URL with credentials in it.  `connection` replaces the network in tests.
+    Raises `UsageError` for a URL with credentials in it.
     """
 
     def __init__(
@@ -40,7 +38,6 @@ class IndexServer:
         settings: NetworkSettings,
         *,
         ca_file: str = "",
-        connection: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if wrong := what_is_wrong(url):
             hint = f"credentials go into the keyring or {variable_of(name, 'TOKEN')}"
@@ -50,7 +47,6 @@ class IndexServer:
         self.location = without_credentials(self.url)
         self.settings = settings
         self._ca_file = ca_file
-        self._connection = connection
         self._refusal: PolpkgError | None = None
 
     def ask(self, path: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
@@ -67,7 +63,6 @@ class IndexServer:
             timeouts=self.settings.timeouts,
             now=self.settings.clock.now,
             ca_file=self._ca_file,
-            transport=self._connection,
         )
         weakref.finalize(self, lambda: background().start(client.close())).atexit = False
         return client

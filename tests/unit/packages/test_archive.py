@@ -130,7 +130,9 @@ def test_a_tar_without_its_end_is_refused():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"text", b"\x1f\x8b", gzip.compress(b"no tar" * 200, mtime=0)], ids=["empty", "text", "start", "no-tar"]
+    "data",
+    [b"", b"text", b"\x1f\x8b", gzip.compress(b"no tar" * 200, mtime=0)],
+    ids=["empty", "text", "start", "no-tar"],
 )
 def test_other_files_are_refused(data):
     assert refusal(data) == "archive-damaged"
