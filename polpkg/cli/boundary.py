@@ -32,6 +32,9 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_output()
         return ExitCode.FAILURE
+    except OSError as error:  # the answer does not fit on the device that stdout is
+        _discard_output()
+        return _report(_system_error(error), words)
     except KeyboardInterrupt:
         return _interrupted()
     return code
