@@ -18,6 +18,7 @@ from polpkg.policy.ir.statements import (
     RangeTransition,
     UserDeclaration,
 )
+from polpkg.policy.link.levels import is_within
 from polpkg.policy.link.report import declared_at
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _bind_user(
         return known._replace(roles=known.roles | roles)
     if not levels.mls or statement.level is None or statement.range is None:
         return known._replace(roles=known.roles | roles)
-    level, range_ = levels.level(statement.level, place), levels.range(statement.range, place)
+    level, range_ = levels.allowed_level(statement.level, place), levels.range(statement.range, place)
     return known._replace(roles=known.roles | roles, level=level, range=range_)
 
 
@@ -95,7 +96,14 @@ class ContextLinker:
             binder.report.error(place, "missing-level", "a context needs a level in a policy with MLS")
             return None
         range_ = self._levels.range(context.range, place)
-        return None if range_ is None else LinkedContext(user, role, type_, range_)
+        if range_ is None:
+            return None
+        outer = self._users[user].range
+        if role and outer is not None and not is_within(range_, outer):
+            message = f"this range is not within that of user `{context.user}`"
+            binder.report.error(place, "invalid-context", message)
+            return None
+        return LinkedContext(user, role, type_, range_)
 
     def _check_pairs(self, context: Context, user: int, role: int, type_: int, place: Place) -> bool:
         if not self._users[user].roles >> role & 1:
@@ -177,22 +185,38 @@ class ContextLinker:
 def link_range_transitions(
     modules: Iterable[PolicyModule], binder: Binder, levels: Levels
 ) -> Iterator[LinkedRangeTransition]:
-    """`range_transition` rules, for types only."""
+    """`range_transition` rules, for types only; each source, target and class has one range."""
+    known: dict[tuple[int, int, int], LinkedRangeTransition] = {}
     for module in modules:
         for statement in module.statements:
             if not isinstance(statement, RangeTransition):
                 continue
-            place = statement.place
-            if not levels.mls:
-                message = "`range_transition` needs a policy with MLS"
-                binder.report.error(place, "mls-disabled", message, "link with --mls")
-                continue
-            sources = binder.type_set(statement.source, module, place, only_types=True)
-            targets = binder.type_set(statement.target, module, place, only_types=True)
-            range_ = levels.range(statement.range, place)
-            numbers = [binder.class_number(name, place) for name in statement.classes]
-            for number in (n for n in numbers if n is not None and range_ is not None):
-                for source in bits(sources.types):
-                    for target in bits(targets.types):
-                        if range_ is not None:
-                            yield LinkedRangeTransition(source, target, number, range_, place)
+            for new in _bind_range_transition(statement, module, binder, levels):
+                first = known.setdefault((new.source, new.target, new.security_class), new)
+                if first is new:
+                    yield new
+                elif first.range != new.range and first.place is not None:
+                    note = declared_at("the other rule", first.place)
+                    message = "this range transition contradicts another"
+                    binder.report.error(statement.place, "conflicting-range-transition", message, notes=(note,))
+
+
+def _bind_range_transition(
+    statement: RangeTransition, module: PolicyModule, binder: Binder, levels: Levels
+) -> Iterator[LinkedRangeTransition]:
+    place = statement.place
+    if not levels.mls:
+        binder.report.error(place, "mls-disabled", "`range_transition` needs a policy with MLS", "link with --mls")
+        return
+    if any(names.star or names.complement for names in (statement.source, statement.target)):
+        binder.report.error(place, "syntax-error", "`*` and `~` are allowed in neverallow rules only")
+    sources = binder.type_set(statement.source, module, place, only_types=True)
+    targets = binder.type_set(statement.target, module, place, only_types=True)
+    range_ = levels.range(statement.range, place)
+    for name in statement.classes:
+        number = binder.class_number(name, place)
+        if number is None or range_ is None:
+            continue
+        for source in bits(sources.types):
+            for target in bits(targets.types):
+                yield LinkedRangeTransition(source, target, number, range_, place)

@@ -5,7 +5,7 @@ As in checkpolicy (`define_sens`, `define_dominance`, `define_category`, `define
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from polpkg.policy.ir.linked import CategorySymbol, LinkedLevel, LinkedRange, SensitivitySymbol
 from polpkg.policy.ir.statements import (
@@ -14,6 +14,7 @@ from polpkg.policy.ir.statements import (
     LevelDeclaration,
     SensitivityDeclaration,
 )
+from polpkg.policy.link.report import declared_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +46,7 @@ class Levels:
             message = "this declares levels, and the policy is linked without MLS"
             self._report.error(statements[0].place, "mls-disabled", message, "link with --mls")
             return
+        self._check_duplicates(statements)
         for statement in statements:
             match statement:
                 case SensitivityDeclaration(_, name, aliases):
@@ -60,15 +62,36 @@ class Levels:
                 self._read_dominance(statement)
         for statement in statements:
             if isinstance(statement, LevelDeclaration) and (bound := self.level(statement.level, statement.place)):
+                if bound.sensitivity in self._allowed:
+                    message = f"sensitivity `{statement.level.sensitivity}` has a `level` statement already"
+                    self._report.error(statement.place, "duplicate-symbol", message)
                 self._allowed[bound.sensitivity] = self._allowed.get(bound.sensitivity, 0) | bound.categories
 
+    def _check_duplicates(self, statements: Iterable[_MlsStatement]) -> None:
+        first: dict[tuple[type[_MlsStatement], str], Place] = {}
+        for statement in statements:
+            if not isinstance(statement, (SensitivityDeclaration, CategoryDeclaration)):
+                continue
+            what = "sensitivity" if isinstance(statement, SensitivityDeclaration) else "category"
+            for name in (statement.name, *statement.aliases):
+                if (type(statement), name) in first:
+                    note = declared_at("first declared here", first[type(statement), name])
+                    message = f"{what} `{name}` is declared already"
+                    self._report.error(statement.place, "duplicate-symbol", message, notes=(note,), word=name)
+                first.setdefault((type(statement), name), statement.place)
+
     def _read_dominance(self, statement: Dominance) -> None:
-        for name in statement.sensitivities:
-            if name not in self._aliases:
-                self._report.error(statement.place, "unknown-sensitivity", f"sensitivity `{name}` is not declared")
+        names = {known: name for name, aliases in self._aliases.items() for known in (name, *aliases)}
+        for said in statement.sensitivities:
+            if said not in names:
+                self._report.error(statement.place, "unknown-sensitivity", f"sensitivity `{said}` is not declared")
+                continue
+            if said in self._order:
+                message = f"sensitivity `{said}` has a place in the dominance already"
+                self._report.error(statement.place, "duplicate-symbol", message)
                 continue
             number = len(set(self._order.values()))
-            for known in (name, *self._aliases[name]):
+            for known in (names[said], *self._aliases[names[said]]):
                 self._order[known] = number
 
     def sensitivities(self) -> tuple[SensitivitySymbol, ...]:
@@ -103,20 +126,34 @@ class Levels:
             found |= (1 << last + 1) - (1 << first)
         return LinkedLevel(number, found)
 
+    def allowed_level(self, level: Level, place: Place) -> LinkedLevel | None:
+        """The same for a label, whose sensitivity must be allowed its categories by a `level` statement."""
+        found = self.level(level, place)
+        if found is not None and found.categories & ~self._allowed.get(found.sensitivity, 0):
+            message = "a sensitivity has a category here that no `level` statement gives it"
+            self._report.error(place, "invalid-level", message)
+            return None
+        return found
+
     def range(self, range_: LevelRange, place: Place) -> LinkedRange | None:
         """A range by number; the high level must dominate the low one."""
-        low, high = self.level(range_.low, place), self.level(range_.high, place)
+        low, high = self.allowed_level(range_.low, place), self.allowed_level(range_.high, place)
         if low is None or high is None:
             return None
-        for level in (low, high):
-            if level.categories & ~self._allowed.get(level.sensitivity, 0):
-                message = "a sensitivity has a category here that no `level` statement gives it"
-                self._report.error(place, "invalid-level", message)
-                return None
         if high.sensitivity < low.sensitivity or low.categories & ~high.categories:
             self._report.error(place, "invalid-level", "the high level of a range must dominate its low level")
             return None
         return LinkedRange(low, high)
 
 
+def is_within(inner: LinkedRange, outer: LinkedRange) -> bool:
+    """Whether each level of `inner` is between those of `outer` (`mls_range_contains` of libsepol)."""
+    return _dominates(inner.low, outer.low) and _dominates(outer.high, inner.high)
+
+
+def _dominates(level: LinkedLevel, other: LinkedLevel) -> bool:
+    return level.sensitivity >= other.sensitivity and not other.categories & ~level.categories
+
+
+_MlsStatement: TypeAlias = SensitivityDeclaration | CategoryDeclaration | Dominance | LevelDeclaration
 _MLS_STATEMENTS = (SensitivityDeclaration, CategoryDeclaration, Dominance, LevelDeclaration)
