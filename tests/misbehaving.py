@@ -68,6 +68,7 @@ class MisbehavingServer:
         self._always = {}
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
+        self._http.handle_error = lambda *_: None
         self._scheme = "https" if tls else "http"
         if tls:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
@@ -89,6 +90,11 @@ class MisbehavingServer:
     def always(self, path, fault):
         """Every response for `path` that nothing else is planned for; `path` may be `*`."""
         self._always[path] = fault
+
+    def forget(self):
+        """Behave from now on."""
+        self._plans.clear()
+        self._always.clear()
 
     def asked(self, path):
         """The requests for `path` so far."""

@@ -8,6 +8,8 @@ from email.utils import formatdate
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from misbehaving import Fault, MisbehavingServer
 
 from polpkg.errors import NetworkError, PolpkgError, TrustError, UsageError
@@ -254,6 +256,7 @@ def test_a_refusal_is_final_and_stops_everything(site, server, status):
     with pytest.raises(TrustError) as caught:
         index.releases("demo")
     assert caught.value.code == "access-refused"
+    assert "POLPKG_INDEX_SITE_TOKEN" in caught.value.hint
     with pytest.raises(TrustError):
         index.releases("other")
     assert [asked.path for asked in server.requests if asked.path != "config.json"] == [DEMO]
@@ -389,6 +392,42 @@ def test_a_url_with_credentials_is_refused(site, server):
         site.open(server.url.replace("127", "user:secret@127"))
     assert caught.value.code == "bad-index-url"
     assert "secret" not in str(caught.value.diagnostics)
+
+
+# Whatever a server does
+
+
+FAULTS = st.lists(
+    st.one_of(
+        st.builds(Fault, status=st.sampled_from([200, 204, 206, 304, 404, 429, 500, 503])),
+        st.builds(Fault, cut=st.integers(0, 400)),
+        st.builds(Fault, flip=st.integers(0, 10**6)),
+        st.builds(Fault, length=st.integers(0, 10**6)),
+        st.builds(Fault, body=st.binary(max_size=50), no_validators=st.booleans()),
+        st.builds(Fault, no_range=st.just(True)),
+        st.builds(Fault, wrong_range=st.just(True), cut=st.integers(0, 100_000)),
+        st.builds(Fault, headers=st.just({"Content-Range": "bytes 7-8/9"}), status=st.just(206)),
+        st.builds(Fault, headers=st.just({"Content-Encoding": "gzip"})),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(entries=FAULTS, blobs=FAULTS)
+def test_the_answer_is_right_or_an_error(site, server, entries, blobs):
+    """What lies in the cache from the examples before makes it no easier."""
+    server.plan(DEMO, *entries)
+    server.plan(BLOB, *blobs)
+    assert outcome(site.open(timeouts=FAST)) in ([], [ARCHIVE], 4, 7)
+    server.forget()
+
+
+def outcome(index):
+    try:
+        return [index.fetch(release) for release in index.releases("demo")]
+    except PolpkgError as error:
+        return error.exit_code
 
 
 # Archives

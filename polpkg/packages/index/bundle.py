@@ -9,7 +9,7 @@ from polpkg.packages.index.building import index_files
 from polpkg.packages.index.opening import BUNDLE_SUFFIX
 from polpkg.packages.index.release import release_of
 from polpkg.packages.index.static_tree import blob_file
-from polpkg.packages.source import archive_name, read_archive, sha256_of
+from polpkg.packages.source import archive_name, read_archive
 from polpkg.packages.store import TEMPORARY_SUFFIX, write_atomically
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ def export_bundle(lock: Lockfile, fetch: Callable[[LockedPackage], bytes], out: 
 
     The same lock always gives the same bytes.  `fetch` hands out the archive of a locked package.  A file is replaced;
     a directory that has something else in it is refused with `UsageError` (`not-empty`), since nothing that somebody
-    may want is ever removed.  Raises `TrustError` (`digest-mismatch`) when `fetch` hands out another archive than the
-    lock names, and what `fetch` raises.
+    may want is ever removed.  Raises `TrustError` (`digest-mismatch`, `wrong-archive`) when `fetch` hands out another
+    archive than the lock names, and what `fetch` raises.
     """
-    archives = {package.sha256: archive for package, archive in _locked(lock, fetch)}
-    releases = [_release(archive, sha256) for sha256, archive in archives.items()]
+    archives: dict[str, bytes] = {}
+    releases: list[Release] = []
+    for release, archive in _locked(lock, fetch):
+        archives[release.sha256] = archive
+        releases.append(release)
     files = {blob_file(sha256): archive for sha256, archive in sorted(archives.items())} | index_files(releases)
     if out.suffix == BUNDLE_SUFFIX:
         from polpkg.packages.index.tar import write_tar
@@ -61,14 +64,12 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         write_atomically(folder / path, content)
 
 
-def _locked(lock: Lockfile, fetch: Callable[[LockedPackage], bytes]) -> Iterator[tuple[LockedPackage, bytes]]:
+def _locked(lock: Lockfile, fetch: Callable[[LockedPackage], bytes]) -> Iterator[tuple[Release, bytes]]:
+    """The release and the archive of every locked package, which the archive says of itself to be."""
     for package in lock.packages:
         archive = fetch(package)
-        if sha256_of(archive) != package.sha256:
-            message = f"the archive of {package} has another digest than the lock names"
-            raise TrustError("digest-mismatch", message)
-        yield package, archive
-
-
-def _release(archive: bytes, sha256: str) -> Release:
-    return release_of(read_archive(archive).manifest, "", sha256=sha256, size=len(archive))
+        manifest = read_archive(archive, expected_sha256=package.sha256, label=str(package)).manifest
+        release = release_of(manifest, "", sha256=package.sha256, size=len(archive))
+        if (release.name, release.version) != (package.name, package.version):
+            raise TrustError("wrong-archive", f"what the lock calls {package} is an archive of {release}")
+        yield release, archive

@@ -17,6 +17,7 @@ import httpx
 
 from polpkg import __version__
 from polpkg.errors import NetworkError, PolpkgError, TrustError, UsageError
+from polpkg.packages.transport.credentials import credentials_path, variable_of
 from polpkg.packages.transport.retry import PassingFailure, may_pass, read_retry_after
 from polpkg.packages.transport.urls import server_of, without_credentials
 
@@ -98,13 +99,14 @@ class Answer:
 
 
 class HttpClient:
-    """Asks the server of one index.
+    """Asks the server at `url` of the index that is called `index`.
 
     `credentials` finds those for that server when the first request is made.  Use it on one event loop.
     """
 
     def __init__(
         self,
+        index: str,
         url: str,
         credentials: Callable[[], Credentials | None],
         *,
@@ -112,6 +114,7 @@ class HttpClient:
         now: Callable[[], float],
         ca_file: str = "",
     ) -> None:
+        self._index = index
         self._server = server_of(url)
         self._credentials = credentials
         self._now = now
@@ -159,6 +162,12 @@ class HttpClient:
             url = _redirected(url, response.headers.get("location", ""), where)
         raise NetworkError("too-many-redirects", f"{where} was redirected more than {MAX_REDIRECTS} times")
 
+    def _refusal_hint(self) -> str:
+        if self._authorization:
+            return "the credentials for this index were sent: look whether they are still good"
+        token = variable_of(self._index, "TOKEN")
+        return f"give a token in {token}, in {credentials_path()} or in the keyring; no other index is asked instead"
+
     def _widen(self, version: str) -> None:
         """Let more requests run at once when they need no connections of their own."""
         if version == "HTTP/2" and not self._multiplexed:
@@ -179,8 +188,8 @@ class HttpClient:
         if status in (401, 403):
             raise TrustError(
                 "access-refused",
-                f"access to {where} was refused ({status})",
-                hint="look at the credentials for this index; no other index is asked instead",
+                f"index {self._index}: access to {where} was refused ({status})",
+                hint=self._refusal_hint(),
             )
         if may_pass(status):
             asked = read_retry_after(response.headers.get("retry-after", ""), self._now())

@@ -58,6 +58,7 @@ class IndexServer:
         from polpkg.packages.transport.client import HttpClient
 
         client = HttpClient(
+            self.name,
             self.url,
             lambda: find_credentials(self.name, self.url),
             timeouts=self.settings.timeouts,

@@ -73,6 +73,14 @@ def test_another_archive_than_the_locked_one_is_refused(lock, archives, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("write", [export_bundle, vendor])
+def test_an_archive_of_something_else_is_refused(archives, fetch, tmp_path, write):
+    a, _ = archives
+    with pytest.raises(TrustError) as caught:
+        write(Lockfile((LockedPackage("b", "2.0", a, "site"),)), fetch, tmp_path / "out")
+    assert caught.value.code == "wrong-archive"
+
+
 @pytest.mark.parametrize("size", [0, 700, 5000])
 def test_a_damaged_bundle_is_refused(lock, fetch, tmp_path, size):
     bundle = tmp_path / "bundle.tar"

@@ -28,6 +28,11 @@ def test_a_static_tree(tree):
     assert index.releases("other") == ()
 
 
+def test_a_directory_without_a_list_of_names_is_looked_at(tree):
+    (tree / "index" / "names.json").unlink()
+    assert open_index("site", str(tree)).names() == ("demo",)
+
+
 def test_unknown_keys_of_an_entry_are_kept(tree):
     change_entry(tree, future={"x": 1})
     (release,) = open_index("site", str(tree)).releases("demo")
@@ -219,6 +224,19 @@ def test_an_index_given_for_the_call_goes_before_bundled_only(memory_index):
     site = memory_index("site", release)
     with pytest.raises(TrustError):
         Catalog([bundled, given, site]).releases("a")
+
+
+def test_what_will_be_asked_is_told_to_the_indexes_that_may_have_it(memory_index):
+    one, two, path = (memory_index(name, Release("a", "1", "")) for name in ("one", "two", "path"))
+    told = {index.name: [] for index in (one, two, path)}
+    for index in (one, two, path):
+        index.prefetch = told[index.name].extend
+    catalog = Catalog([one, two], mapping={"b": "two", "c": "nowhere"}, paths={"d": path})
+    catalog.prefetch(["a", "b", "c", "d"])
+    assert told == {"one": ["a"], "two": ["a", "b"], "path": []}
+    assert catalog.releases("b") == ()
+    catalog.prefetch(["b"])
+    assert told["two"] == ["a", "b"]
 
 
 def test_a_path_goes_before_every_index(memory_index):

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polpkg.errors import PolicyError, PolpkgError, TrustError, UsageError
@@ -108,6 +108,7 @@ def test_a_retry_after_in_seconds_or_as_a_date():
 # The cache
 
 
+@settings(deadline=None)
 @given(st.binary(), st.integers(0, 400), st.integers(1, 255))
 def test_a_damaged_cache_file_is_missing(tmp_path_factory, body, at, change):
     cache = HttpCache(tmp_path_factory.mktemp("cache"), URL)
