@@ -38,7 +38,7 @@ def command(
 
     For example:
       polpkg export vmv --bundle site.tar
-      polpkg install vmv --offline --index site=site.tar --root build/demo --xen 4.17
+      polpkg install vmv --offline --index site=site.tar --root new --xen 4.17
     """
     from polpkg.errors import UsageError
     from polpkg.ops.export import export_packages

@@ -24,6 +24,7 @@ from polpkg.ops.artifacts import (
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
 from polpkg.ops.project_files import ProjectFiles, read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
+from polpkg.ops.upgrade import resolve_upgrade
 from polpkg.packages.lock import render_lock
 from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import read_project
@@ -284,7 +285,9 @@ def _lock(
     ):
         return previous, None
     _check_movable(request.move or frozenset(), requirements, previous)
-    move = frozenset(previous.versions) if request.move is None and previous else request.move or frozenset()
+    if previous is not None and request.move:
+        return resolve_upgrade(context, project, requirements, previous, request.move, xen=xen)
+    move = frozenset(previous.versions) if request.move is None and previous else frozenset[str]()
     return resolve_requirements(context, project, requirements, previous=previous, move=move, xen=xen)
 
 

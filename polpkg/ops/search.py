@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.ops.releases import best_release, newest_first
+from polpkg.packages.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ def search_packages(context: Context, text: str, project: Project) -> SearchAnsw
         names = index.names()
         if not names:
             unlisted.append(index.name)
+            names = tuple(word for word in words if is_name(word))  # it may know the package all the same
         elif words and len(names) > _MOST_LOOKED_INTO:
             names_only.append(index.name)
             names = tuple(name for name in names if all(word in name for word in words))

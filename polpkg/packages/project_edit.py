@@ -143,7 +143,7 @@ def _edited(text: str, before: Project, after: Project) -> str:
     _merge(document, "instances", _plain(before), _plain(after))
     _merge(document, "indexes", dict(_index_values(before)), dict(_index_values(after)))
     _merge(document, "index-map", dict(before.index_map), dict(after.index_map))
-    return tomlkit.dumps(document)
+    return tomlkit.dumps(document).rstrip("\n") + "\n"
 
 
 def _lists(table: Mapping[str, tuple[str, ...]]) -> dict[str, object]:

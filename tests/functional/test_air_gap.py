@@ -1,6 +1,5 @@
 """Indexes and what is kept of them: index, export, cache, and all of it without a network."""
 
-import os
 import shutil
 
 import pytest
@@ -168,7 +167,7 @@ def test_index_add_of_a_server_asks_it_nothing(call, tmp_path, no_network):
     done = call("index", "add", "hub", URL, "--trust", "none", "--project", ".")
     assert done.code == 0
     assert f'[indexes.hub]\nurl = "{URL}"\ntrust = "none"\n' in (tmp_path / "policy.toml").read_text()
-    assert call("index", "list").out.splitlines()[1] == f"hub      {URL}           without a pinned root"
+    assert call("index", "list").out.splitlines()[1].split() == ["hub", URL, "without", "a", "pinned", "root"]
 
 
 def test_index_list(call, tmp_path):
@@ -348,8 +347,14 @@ def test_sync_locked_names_the_line(call, installed):
 def test_a_lock_is_replaced_and_never_written_into(call, tmp_path):
     (tmp_path / "policy.toml").write_text('[packages]\nscore = "*"\n')
     call("lock")
-    before = os.stat(tmp_path / "policy.lock").st_ino
+    before = (tmp_path / "policy.lock").stat().st_ino
     (tmp_path / "policy.toml").write_text('[packages]\nvmv = "*"\n')
     call("lock")
-    assert os.stat(tmp_path / "policy.lock").st_ino != before
+    assert (tmp_path / "policy.lock").stat().st_ino != before
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["policy.lock", "policy.toml"]
+
+
+def test_search_in_an_index_that_is_out_of_reach(call, tmp_path, no_network):
+    (tmp_path / "policy.toml").write_text(f'[indexes.hub]\nurl = "{URL}"\ntrust = "none"\n')
+    done = call("search", "filter", "--offline", "--json")
+    assert (done.code, done.document["error"]["code"]) == (7, "offline")

@@ -335,6 +335,7 @@ def test_lock_and_tree_use_an_index(call, site_index):
     assert call("tree", "mine", "--index", site_index).out.startswith("mine 1.0\n`-- xen-base 1.0.0 (>=1,<2)\n")
 
 
-def test_offline_refuses_the_network(call):
+def test_offline_refuses_the_network(call, tmp_path):
+    (tmp_path / "policy.toml").write_text('[indexes.far]\nurl = "https://example.org/index"\ntrust = "none"\n')
     for words in (["lock", "vmv"], ["info", "vmv"], ["tree", "vmv"]):
-        assert call(*words, "--index", "far=https://example.org/index", "--offline").code == 7
+        assert call(*words, "--offline").code == 7

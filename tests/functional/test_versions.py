@@ -1,4 +1,4 @@
-"""Verbs about versions, on an index that has several: search, outdated, why-not, upgrade, overrides, minimal versions."""
+"""Verbs about versions, on an index that has several: search, outdated, why-not, upgrade, overrides."""
 
 import json
 
@@ -278,3 +278,16 @@ def test_a_bad_override_is_refused_with_its_place(call, project, versions):
     project('app = "*"', '[overrides]\nlib = "??"\n')
     done = call("lock", "--json")
     assert (done.code, done.document["error"]["code"]) == (5, "project-bad-specifier")
+
+
+@pytest.mark.parametrize("lib", ["a-lib", "z-lib"])
+def test_upgrade_of_a_package_moves_another_that_policy_toml_names_as_well(call, publish, empty, lib):
+    publish("app", "1.0", {lib: "<2"})
+    publish(lib, "1.0")
+    words = ["--root", empty, *SITE]
+    assert call("install", "app", lib, *words, "--xen", "4.17").code == 0
+    publish("app", "1.1", {lib: "<2"})
+    publish("app", "2.0", {lib: ">=2"})
+    publish(lib, "2.0")
+    upgraded = call("upgrade", "app", *words, "--json").document["changes"]["upgraded"]
+    assert {each["name"]: each["to"] for each in upgraded} == {"app": "2.0", lib: "2.0"}

@@ -118,6 +118,59 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch, stream, environme
     assert ("\x1b[" in err.getvalue()) is coloured
 
 
+def progress_of(err, **settings):
+    return Console("install", out=io.StringIO(), err=err, **settings).progress
+
+
+def test_progress_is_for_terminals_that_somebody_looks_at(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    assert progress_of(Terminal()) is not None
+    assert progress_of(io.StringIO()) is None
+    assert progress_of(Terminal(), quiet=True) is None
+    assert progress_of(Terminal(), json=True) is None
+    monkeypatch.setenv("TERM", "dumb")
+    assert progress_of(Terminal()) is None
+
+
+def test_progress_is_drawn_over_itself_and_taken_away(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("polpkg.cli.console._REDRAW_SECONDS", 0.0)
+    err = Terminal()
+    progress = progress_of(err)
+    progress("vmv 1.0", 500_000, 1_000_000)
+    progress("vmv 1.0", 750_000, 1_000_000)
+    assert "\n" not in err.getvalue()
+    assert err.getvalue().split("\r\x1b[2K")[1].startswith("fetching vmv 1.0  [############............]  50%")
+    progress("vmv 1.0", 1_000_000, 1_000_000)
+    assert err.getvalue().endswith("\r\x1b[2K")
+
+
+def test_progress_is_not_drawn_more_often_than_an_eye_can_see(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    err = Terminal()
+    progress = progress_of(err)
+    for done in range(1, 100):
+        progress("vmv 1.0", done, 1000)
+    assert err.getvalue().count("fetching") <= 2
+
+
+@pytest.mark.parametrize("speak", ["say", "answer", "fail", "confirm"])
+def test_whatever_is_printed_takes_the_progress_away_first(monkeypatch, speak):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    err = Terminal()
+    found = Console("install", out=err, err=err)
+    found.progress("vmv 1.0", 1, 10)
+    {
+        "say": lambda: found.say("talk"),
+        "answer": lambda: found.answer({}, "talk"),
+        "fail": lambda: found.fail(PolpkgError("talk", "talk")),
+        "confirm": lambda: found.confirm("talk", yes=False),
+    }[speak]()
+    assert "talk" in err.getvalue().rpartition("\r\x1b[2K")[2]
+
+
 def test_a_line_is_as_wide_as_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     assert console().width == 50
