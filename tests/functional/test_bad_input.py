@@ -177,7 +177,8 @@ def test_duplicate_type_in_two_packages(bench):
     two = bench.package("app-shared", "type app_shared_t;\n")
     for folder in ("app", "app-shared"):
         manifest = bench.folder / folder / "polpkg.toml"
-        manifest.write_text("".join(line for line in manifest.open() if not line.startswith("owns")))
+        lines = manifest.read_text().splitlines(keepends=True)
+        manifest.write_text("".join(line for line in lines if not line.startswith("owns")))
     said = ["`app_shared_t`", "app 1.0.0: policy/app.te:2", "app-shared 1.0.0: policy/app-shared.te:1"]
     check(bench, install(bench, one, two), exit_code=5, code="duplicate-symbol", said=said)
 
