@@ -32,7 +32,9 @@ def add(
     ] = "",
     project: Project = None,
 ) -> None:
-    """Make policy.toml name an index, and keep its comments.
+    """Make policy.toml name an index.
+
+    Its comments and its layout stay.  A directory must be an index already; a server is not asked anything.
 
     Credentials are not kept there: they are looked for in the environment (POLPKG_INDEX_NAME_TOKEN), in a file that is
     yours alone, and in the keyring.
@@ -104,7 +106,7 @@ def build(
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="The index; default DIR.")
     ] = None,
 ) -> None:
-    """Make an index of archives: a static tree, which any web server can serve.
+    """Make an index of archives: a static tree for any web server.
 
     It lists exactly the archives that are directly in DIR.  When it is there already it is brought up to date; a
     version that it lists never gets another archive.

@@ -78,7 +78,7 @@ def _remark(age: PackageAge) -> str:
         case "yanked":
             return f"yanked: {age.yanked}"
         case "gone":
-            return f"{age.index} has {age.locked} no more"
+            return f"{age.index} has {age.locked} no more" if age.newest else "no index at hand has it"
         case "held" if age.held_by:
             return f"held by {', '.join(age.held_by)}"
         case _:

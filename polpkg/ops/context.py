@@ -185,16 +185,11 @@ class Context:
         missing = [p for p in packages if p.index not in _LOCAL and not self.store.path(p.sha256).exists()]
         catalog.prefetch(tuple(package.name for package in missing))
         if len(missing) > 1:
-            from concurrent.futures import ThreadPoolExecutor
+            from polpkg.ops.at_once import do_at_once
 
             for package in missing:
                 self._release_of(package, catalog)
-
-            def fetch(package: LockedPackage) -> bytes:
-                return self._archive(package, catalog)
-
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(fetch, missing))
+            do_at_once(lambda package: self._archive(package, catalog), missing, threads=_AT_ONCE)
 
     def _from_index(self, package: LockedPackage, catalog: Catalog) -> bytes:
         release = self._release_of(package, catalog)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polpkg.diagnostics import Diagnostic, Origin
 from polpkg.errors import PendingError
 from polpkg.packages.stale import StaleReason, why_stale
+from polpkg.targets.layout import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +35,8 @@ def _finding(project: Project, lock: Lockfile, reason: StaleReason) -> Diagnosti
     line, column = _place_in_project(project, reason) if in_project else _place_in_lock(lock, reason)
     origin = Origin("", "", file, line, column) if line else None
     excerpt = text.split("\n")[line - 1] if line else ""
-    return Diagnostic("stale-lock", reason.text, origin, "run `polpkg lock`", excerpt, column)
+    hint = "`polpkg sync` without --locked" if project.file == PROJECT else "run `polpkg lock`"
+    return Diagnostic("stale-lock", reason.text, origin, hint, excerpt, column)
 
 
 def _place_in_project(project: Project, reason: StaleReason) -> tuple[int, int]:
