@@ -9,7 +9,7 @@ import errno
 import os
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from polpkg.errors import ExitCode, PolpkgError
 
@@ -25,6 +25,7 @@ _SURROUNDINGS = frozenset(
 
 def run(words: Sequence[str]) -> int:
     """Run the command that `words` spell and return its exit code; never raises."""
+    _open_closed_streams()
     _show_every_name()
     try:
         code = _run(words)
@@ -32,12 +33,24 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_output()
         return ExitCode.FAILURE
-    except OSError as error:  # the answer does not fit on the device that stdout is
+    except OSError as error:  # the answer does not fit on the device that stdout is, and nor would an error document
         _discard_output()
-        return _report(_system_error(error), words)
+        return _report(_system_error(error), ())
     except KeyboardInterrupt:
         return _interrupted()
     return code
+
+
+def _open_closed_streams() -> None:
+    """Whoever closes stdout or stderr (`>&-`) does not want to read it; the work is done all the same."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _show_every_name() -> None:

@@ -98,3 +98,13 @@ def test_a_full_device_is_an_error():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error[system-error]: No space left on device")
+
+
+@pytest.mark.parametrize("words", ["plugins", "plugins --json", "--version", "--help", "no-such-verb --json"])
+@pytest.mark.parametrize("where", [">&-", ">/dev/full", "2>&-", ">&- 2>&-", "<&-"])
+def test_no_traceback_when_streams_are_closed_or_full(words, where):
+    code = f"{sys.executable} -m polpkg {words} {where}"
+    done = subprocess.run(["sh", "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.returncode in (0, 1, 2)
