@@ -23,6 +23,14 @@ def _policydb_version(value: int | None) -> int | None:
     return value
 
 
+def _instance_name(value: str | None) -> str | None:
+    from polpkg.packages.names import NAME_RULE, is_name
+
+    if value is not None and not is_name(value):
+        raise typer.BadParameter(f"`{value}` cannot be the name of an instance; a name is {NAME_RULE}")
+    return value
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, talk on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is being done.")]
@@ -47,7 +55,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would change (exit 10 if anything), change nothing.")
 ]
-Instance = Annotated[str | None, typer.Option("--instance", metavar="NAME", help="Name of the instance.")]
+Instance = Annotated[
+    str | None,
+    typer.Option("--instance", metavar="NAME", callback=_instance_name, help="Name of the instance."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter of the instance (repeatable)."),

@@ -9,7 +9,7 @@ from polpkg.diagnostics import MANIFEST, Source
 from polpkg.errors import PolicyError
 from polpkg.packages.claims import Claims, claims_of
 from polpkg.packages.functions import FUNCTIONS
-from polpkg.packages.instances import Instance, check_names, instances_of
+from polpkg.packages.instances import Instance, check_names, check_present, instances_of
 from polpkg.packages.toml_places import find_place
 from polpkg.policy.modules import Environment, PackageSource
 
@@ -80,6 +80,7 @@ def assemble(locked: Locked, project: Project) -> Assembly:
     """
     packages = locked.packages
     _check_imported(packages)
+    check_present(project, (p.manifest.name for p in packages))
     instances = {p.manifest.name: instances_of(p.manifest, project) for p in packages}
     check_names(i for found in instances.values() for i in found)
     claims = claims_of((p.manifest, instances[p.manifest.name]) for p in packages)

@@ -185,11 +185,14 @@ def prepare_change(
         request = _with_full_paths(request, context)
         context = context.in_folder(project_folder)
     slots = find_slots(target, hypervisors, request.xen, before.target.hypervisor or before.target.xen)
-    text = edit_project(before.text, _first_edit(context, before, request), before.file)
+    edit = _first_edit(context, before, request)
+    text = edit_project(before.text, edit, before.file)
     project = read_project(text, before.file)
     lock, catalog = _lock(context, project, files.lock, request, slots[0].release)
     if request.instance or request.settings:
-        text = _set_instances(context, text, project, request, lock, catalog)
+        # One edit from the old text: a package that is new has no default instance to keep.
+        edit = replace(edit, instances=_wanted_instances(context, project, request, lock, catalog))
+        text = edit_project(before.text, edit, before.file)
         project = read_project(text, before.file)
     settings = BuildSettings(
         project.target.backend or DEFAULT_BACKEND,
@@ -224,13 +227,10 @@ def _left_out(hypervisors: Sequence[HypervisorFile], slots: tuple[Slot, ...]) ->
 def _first_edit(context: Context, before: Project, request: ChangeRequest) -> ProjectChange:
     """What changes in policy.toml before anything is resolved."""
     removed_instances: tuple[tuple[str, str], ...] = ()
-    if request.remove and request.instance:
+    _check_removable(before, request.remove)
+    if request.instance:
         removed_instances = tuple((name, request.instance) for name in request.remove)
-        for name, instance in removed_instances:
-            if instance not in before.instances.get(name, {}):
-                raise UsageError("no-such-instance", f"`{name}` has no instance `{instance}`")
-    else:
-        _check_removable(before, request.remove)
+        _check_removable_instances(before, removed_instances)
     install: dict[str, str] = {}
     for requirement in request.install:
         named = context.named(requirement)
@@ -270,6 +270,18 @@ def _check_removable(before: Project, names: tuple[str, ...]) -> None:
         raise UsageError("not-installed", f"`{name}` is not among the packages of policy.toml", hint=hint)
 
 
+def _check_removable_instances(before: Project, removed: tuple[tuple[str, str], ...]) -> None:
+    """Without its last instance a package would have its default one, which is not what anybody asked for."""
+    for name, instance in removed:
+        instances = before.instances.get(name) or {name: {}}
+        if instance not in instances:
+            hint = f"it has: {', '.join(sorted(instances))}"
+            raise UsageError("no-such-instance", f"`{name}` has no instance `{instance}`", hint=hint)
+        if len(instances) == 1:
+            hint = f"`polpkg remove {name}` removes the package"
+            raise UsageError("last-instance", f"`{instance}` is the only instance of `{name}`", hint=hint)
+
+
 def _lock(
     context: Context, project: Project, previous: Lockfile | None, request: ChangeRequest, xen: str
 ) -> tuple[Lockfile, Catalog | None]:
@@ -299,14 +311,12 @@ def _check_movable(names: frozenset[str], requirements: tuple[Requirement, ...],
         raise UsageError("not-installed", f"`{name}` is not among the packages", hint=hint)
 
 
-def _set_instances(
-    context: Context, text: str, project: Project, request: ChangeRequest, lock: Lockfile, catalog: Catalog | None
-) -> str:
-    """policy.toml with the instance and the parameters that were asked for; the packages' manifests say what fits."""
+def _wanted_instances(
+    context: Context, project: Project, request: ChangeRequest, lock: Lockfile, catalog: Catalog | None
+) -> dict[str, dict[str, dict[str, ParameterValue]]]:
+    """The instance and the parameters that were asked for; the packages' manifests say what fits."""
     from polpkg.packages.settings import parse_settings
 
-    if not request.install:
-        return text
     if len(request.install) > 1 and request.settings:
         raise UsageError("ambiguous-settings", "--set is for one package; install them one after another")
     instances: dict[str, dict[str, dict[str, ParameterValue]]] = {}
@@ -318,7 +328,7 @@ def _set_instances(
         manifest = context.fetch(locked, catalog or context.catalog(project)).manifest
         values = parse_settings((f"{k}={v}" for k, v in request.settings.items()), manifest)
         instances[name] = {request.instance or name: values}
-    return edit_project(text, ProjectChange(instances=instances), project.file)
+    return instances
 
 
 @dataclass(frozen=True, slots=True)

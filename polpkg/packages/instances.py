@@ -86,6 +86,21 @@ def instances_of(manifest: Manifest, project: Project) -> tuple[Instance, ...]:
     return instances
 
 
+def check_present(project: Project, packages: Iterable[str]) -> None:
+    """See that policy.toml has no instances of packages that are not there: a name is misspelt, most likely.
+
+    Raises `PolicyError` (`project-absent-package`), placed in policy.toml.
+    """
+    document = Document(project.text, project.file, "project")
+    there = frozenset(packages)
+    for name in project.instances:
+        if name not in there:
+            message = f"`{name}` has instances, and is not among the packages needed"
+            hint = did_you_mean(name, there) or "add it to [packages], or take its instances out"
+            document.report(("instances", name), "absent-package", message, hint=hint)
+    document.check()
+
+
 class _InstanceReader:
     def __init__(self, manifest: Manifest, document: Document) -> None:
         self._manifest = manifest

@@ -34,6 +34,11 @@ def is_identifier(text: str) -> bool:
     return _IDENTIFIER.fullmatch(text) is not None and text not in POLICY_WORDS
 
 
+def is_digest(text: str) -> bool:
+    """Whether `text` is a SHA-256 as polpkg writes it: 64 hexadecimal digits, in lower case."""
+    return len(text) == 64 and not text.strip("0123456789abcdef")
+
+
 def identifier_of(name: str) -> str:
     """What `name` is called in identifiers and macro names: `tenant-a` becomes `tenant_a`."""
     return name.replace("-", "_")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from polpkg.packages.merge_conflict import refuse_conflict
-from polpkg.packages.names import NAME_RULE, is_name
+from polpkg.packages.names import NAME_RULE, is_digest, is_name
 from polpkg.packages.requirement import Requirement, canonical_specifier, is_path_text
 from polpkg.packages.tables import Document, Table, read_toml
 from polpkg.packages.versions import is_specifier
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from polpkg.packages.manifest import ParameterValue
+
+_DIGEST_RULE = "write all 64 hexadecimal digits, in lower case"
 
 PROJECT_FILE = "policy.toml"
 """The name of the file."""
@@ -112,7 +114,7 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
         indexes={name: _index(table) for name, table in root.tables("indexes")},
         index_map=root.text_map("index-map"),
         overrides=_overrides(root.table("overrides")),
-        expect={fingerprint: _expected(table) for fingerprint, table in root.tables("expect")},
+        expect={fingerprint: _expected(table, fingerprint) for fingerprint, table in root.tables("expect")},
         file=file,
         text=text,
     )
@@ -211,7 +213,13 @@ def _check_url(table: Table, url: str) -> None:
         table.report("url", "bad-url", f"`{table.name_of('url')}` {wrong}", hint=hint)
 
 
-def _expected(table: Table) -> str:
+def _expected(table: Table, fingerprint: str) -> str:
+    """A demand with a slip in it would be met by every policy, so nothing but two whole digests will do."""
     sha256 = table.text("sha256", required=True)
+    if sha256 and not is_digest(sha256):
+        table.report("sha256", "bad-digest", f"`{sha256}` is not the sha256 of a policy", hint=_DIGEST_RULE)
+    if not is_digest(fingerprint):
+        hint = f"{_DIGEST_RULE}; `polpkg probe` and `polpkg status --json` show it"
+        table.report("sha256", "bad-fingerprint", f"`{fingerprint}` is not the fingerprint of an ABI", hint=hint)
     table.finish()
     return sha256

@@ -40,6 +40,7 @@ def why_stale(
         *(StaleReason(text, name, "packages") for name, text in _unmet(lock, roots, "policy.toml", wanted)),
         *_unmet_between(lock, wanted),
         *_other_options(lock, options),
+        *_options_of_absent(lock, options),
         *_other_overrides(lock, wanted),
         *(StaleReason(f"nothing requires {package}", package.name) for package in _unneeded(lock, roots)),
     )
@@ -75,6 +76,13 @@ def _other_options(lock: Lockfile, options: Mapping[str, tuple[str, ...]]) -> It
             texts = (", ".join(these) or "none" for these in (wanted, package.options))
             text = "options of {}: {} wanted, {} locked".format(package.name, *texts)
             yield StaleReason(text, package.name, "options" if wanted else "")
+
+
+def _options_of_absent(lock: Lockfile, options: Mapping[str, tuple[str, ...]]) -> Iterator[StaleReason]:
+    for name, on in options.items():
+        if on and lock.get(name) is None:
+            wanted = ", ".join(sorted(on))
+            yield StaleReason(f"options of {name}: {wanted} wanted, and {name} is not locked", name, "options")
 
 
 def _other_overrides(lock: Lockfile, overrides: Mapping[str, str]) -> Iterator[StaleReason]:

@@ -53,6 +53,7 @@ def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> Non
             raise UsageError(
                 "option-of-absent-package",
                 f"the option {options[0]} is on for `{package}`, which is not among the packages needed",
+                hint=f"install `{package}` as well, or take it out of [options] in policy.toml",
             )
 
 

@@ -7,7 +7,7 @@ from polpkg.packages.project import IndexSetting, Project, TargetFacts, read_pro
 from polpkg.packages.project_edit import ProjectChange, apply_change, edit_project, render_project
 from polpkg.packages.requirement import Requirement
 
-TEXT = """\
+TEXT = f"""\
 # What this host runs.
 [packages]
 vmv = ">=1"     # the verifier
@@ -31,8 +31,8 @@ trust = "none"
 [index-map]
 score = "site"
 
-[expect.abc]
-sha256 = "123"
+[expect.{"0" * 64}]
+sha256 = "{"1" * 64}"
 """
 
 
@@ -48,7 +48,7 @@ def test_reads_all_of_it():
     assert project.instances == {"vmv": {"tenant-a": {"guests": ("db", "web")}}}
     assert project.target == TargetFacts(xen="4.17", policydb_version=30)
     assert project.indexes == {"site": IndexSetting("https://example.invalid/", "none")}
-    assert (project.index_map, project.expect) == ({"score": "site"}, {"abc": "123"})
+    assert (project.index_map, project.expect) == ({"score": "site"}, {"0" * 64: "1" * 64})
 
 
 def test_nothing_is_a_project_with_the_base():
