@@ -75,7 +75,7 @@ def is_justified(text, findings, complaint):
     """Whether `STRICTER` or `LOOSER` cover a difference in the verdict."""
     if findings:
         said = [f"{d.code}: {d.message}" for d in findings]
-        if any(d.code == "assertion-violated" for d in findings) and not re.search(r"neverallow[^;]*self \w", text):
+        if any(d.code == "assertion-violated" for d in findings) and not re.search(r"neverallow[^;]*\{[^}]*\bself\b", text):
             return False
         if any(d.code == "bounds-exceeded" for d in findings) and "auditallow" not in text.lower():
             return False
