@@ -75,9 +75,10 @@ def is_justified(text, findings, complaint):
     """Whether `STRICTER` or `LOOSER` cover a difference in the verdict."""
     if findings:
         said = [f"{d.code}: {d.message}" for d in findings]
-        if any(d.code == "assertion-violated" for d in findings) and not re.search(r"neverallow[^;]*\{[^}]*\bself\b", text):
+        codes = {d.code for d in findings}
+        if "assertion-violated" in codes and not re.search(r"neverallow[^;]*\{[^}]*\bself\b", text):
             return False
-        if any(d.code == "bounds-exceeded" for d in findings) and "auditallow" not in text.lower():
+        if "bounds-exceeded" in codes and "auditallow" not in text.lower():
             return False
         return all(any(re.search(pattern, line) for pattern in STRICTER) for line in said)
     if "exceeds bounds" in complaint and ("{  }" not in complaint or "~" not in text):
