@@ -113,14 +113,15 @@ def change_target(
     """Makes `target` have what `request` asks for.
 
     `agree` is called with the plan before anything changes, and raises when a person does not agree.  `project_folder`
-    is where policy.toml and policy.lock are when not in the target.  Raises every kind of PolpkgError; the target is
-    then as it was.
+    is where policy.toml and policy.lock are when not in the target; with `request.locked` nothing is written there.
+    Raises every kind of PolpkgError; the target is then as it was.
     """
 
     def prepare() -> Prepared:
         return prepare_change(context, target, request, project_folder)
 
-    return carry_out(context, target, prepare, project_folder=project_folder, dry_run=dry_run, agree=agree)
+    written = None if request.locked else project_folder
+    return carry_out(context, target, prepare, project_folder=written, dry_run=dry_run, agree=agree)
 
 
 def carry_out(
@@ -161,6 +162,8 @@ def commit(
     if refusals:
         reasons = "; ".join(f"{r.distribution}: {r.veto.reason}" for r in refusals)
         raise TargetError("vetoed", f"a plugin refuses this change: {reasons}", hint=refusals[0].veto.hint)
+    if project_folder is not None:
+        ProjectFiles(project_folder).check_writable(prepared.wanted.project, prepared.wanted.lock)
     agree(plan)
     from polpkg.targets.apply import apply_plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from polpkg.packages.project import PROJECT_FILE, Project, read_project
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from polpkg.packages.project_edit import ProjectChange
     from polpkg.targets.target import Target
@@ -36,14 +37,24 @@ class ProjectFiles:
         project, lock = self.folder / PROJECT_FILE, self.folder / LOCK_FILE
         return _parsed(_text(project), str(project), _text(lock), str(lock))
 
+    def check_writable(self, project: bytes, lock: bytes) -> None:
+        """Raises UsageError `read-only-project` when `write` would change a file, and this user may not."""
+        if any(self._changes(project, lock)) and not os.access(self.folder, os.W_OK):
+            hint = "name another folder with --project; `sync --locked` writes nothing there"
+            raise UsageError("read-only-project", f"{self.folder} cannot be written", hint=hint)
+
     def write(self, project: bytes, lock: bytes) -> None:
         """Writes both, each at one instant; what is the same already is not touched."""
         from polpkg.packages.store import write_atomically
 
+        for path, content in self._changes(project, lock):
+            write_atomically(path, content)
+
+    def _changes(self, project: bytes, lock: bytes) -> Iterator[tuple[Path, bytes]]:
         for name, content in ((PROJECT_FILE, project), (LOCK_FILE, lock)):
             path = self.folder / name
             if not path.exists() or path.read_bytes() != content:
-                write_atomically(path, content)
+                yield path, content
 
 
 def located_project(project: Project, folder: Path) -> Project:

@@ -91,3 +91,28 @@ def test_another_policy_than_expected_is_not_installed(call, installed):
     assert done.code == 4
     assert "policy.toml expects 0000" in done.err
     assert call("status", "--root", installed, "--json").document["generation"] == before["generation"]
+
+
+@pytest.fixture
+def project(call, tmp_path, monkeypatch):
+    """A locked project folder that cannot be written; root may write everywhere, so it is only said so."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "policy.toml").write_text('[packages]\nvmv = "*"\n')
+    call("lock", "--project", folder)
+    monkeypatch.setattr("os.access", lambda path, *_, **__: path != folder)
+    return folder
+
+
+def test_a_locked_sync_leaves_the_project_as_it_is(call, empty, project):
+    before = {path.name: path.read_bytes() for path in project.iterdir()}
+    assert call("sync", "--locked", "--project", project, "--root", empty, "--xen", "4.17").code == 0
+    assert {path.name: path.read_bytes() for path in project.iterdir()} == before
+    assert 'xen = "4.17"' in (empty / "etc/polpkg/policy.toml").read_text()
+
+
+def test_a_project_that_cannot_be_written_is_told_before_anything_changes(call, empty, project):
+    done = call("sync", "--project", project, "--root", empty, "--xen", "4.17")
+    assert done.code == 2
+    assert f"{project} cannot be written" in done.err
+    assert not (empty / "boot").exists()
