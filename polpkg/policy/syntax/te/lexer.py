@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(
     r"""
-    ((?: [ \t\f\r\n]+ | \#[^\n]* )*+)           # blanks and comments
-    (   [A-Za-z][\w-]*+ (?: \.[\w-]++ )*+       # identifier; it may hold single dots (c0.c255) and hyphens
-      | [0-9]\w*+                               # number; `Cursor.read_number` looks closer
+    ((?: [ \t\f\r\n]+ | \#[^\n]* )*)           # blanks and comments
+    (   [A-Za-z][\w-]* (?: \.[\w-]+ )*        # identifier; it may hold single dots (c0.c255) and hyphens
+      | [0-9]\w*                               # number; `Cursor.read_number` looks closer
       | == | != | && | \|\|
-      | "[^"\n]*+"
-      | /[^ \n\r\t\f]*+                         # path
+      | "[^"\n]*"
+      | /[^ \n\r\t\f]*                         # path
       | .
       | \Z
     )
