@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 import typer.main
@@ -24,6 +24,14 @@ _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """The base of everything that typer has to say about a wrong command line; it has no public name there."""
 
 _EXAMPLE = "\nFor example:\n"
+
+_OFFLINE = inspect.Parameter(
+    "offline",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--offline", hidden=True)],
+)
+"""What a verb gets that never uses the network, so that a script can give `--offline` to all of them alike."""
 
 
 def run_function(name: str, function: Callable[..., Any], words: Sequence[str]) -> int:
@@ -79,7 +87,10 @@ def _parameters(function: Callable[..., Any], hints: dict[str, Any]) -> list[ins
             found += _fields(kind)
         elif kind is not Console:
             found.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
-    return [*found, *_fields(OutputOptions)]
+    found += _fields(OutputOptions)
+    if not any(parameter.name == "offline" for parameter in found):
+        found.append(_OFFLINE)
+    return found
 
 
 def _is_group(kind: Any) -> bool:

@@ -358,3 +358,11 @@ def test_search_in_an_index_that_is_out_of_reach(call, tmp_path, no_network):
     (tmp_path / "policy.toml").write_text(f'[indexes.hub]\nurl = "{URL}"\ntrust = "none"\n')
     done = call("search", "filter", "--offline", "--json")
     assert (done.code, done.document["error"]["code"]) == (7, "offline")
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("list",), ("history",), ("tree",), ("why", "vmv"), ("verify",), ("outdated",), ("labels",)]
+)
+def test_every_verb_takes_offline(call, installed, no_network, words):
+    assert call(*words, "--root", installed, "--offline").code == 0
+    assert call("plugins", "--offline").code == 0
