@@ -90,16 +90,27 @@ class UsageError(PolpkgError):
 
 
 class ResolutionError(PolpkgError):
-    """No set of versions fits; `derivation` is the proof, a line each."""
+    """No set of versions fits; `derivation` is the proof, a line each.
+
+    A proof that is too long to read has a short form there, and `derivation_full` has the whole.
+    """
 
     exit_code = ExitCode.NO_SOLUTION
 
     def __init__(
-        self, code: str, message: str, *, origin: Origin | None = None, hint: str = "", derivation: tuple[str, ...] = ()
+        self,
+        code: str,
+        message: str,
+        *,
+        origin: Origin | None = None,
+        hint: str = "",
+        derivation: tuple[str, ...] = (),
+        derivation_full: tuple[str, ...] = (),
     ) -> None:
-        """An error with the proof that there is no answer."""
+        """An error with the proof that there is no answer; without a longer form of it, there is only one."""
         super().__init__(code, message, origin=origin, hint=hint)
         self.derivation = derivation
+        self.derivation_full = derivation_full or derivation
 
 
 class TrustError(PolpkgError):

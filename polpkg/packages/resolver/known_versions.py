@@ -51,6 +51,10 @@ class KnownVersions:
                 found[key] = found.get(key, 0) | 1 << number
         return dict(sorted(found.items()))
 
+    def last(self, versions: int) -> str:
+        """The highest version of a set; empty for none."""
+        return self.releases[versions.bit_length() - 1].version if versions else ""
+
     def listed(self, versions: int) -> str:
         """The versions of a set as a list that stays short."""
         texts = [self.releases[number].version for number in numbers_in(versions)]

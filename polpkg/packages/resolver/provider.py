@@ -70,11 +70,19 @@ class CatalogProvider:
     def requested(self) -> Iterator[Incompatibility]:
         """What the request asks for."""
         for requirement in sorted(self._request.requirements):
-            name, specifier = requirement.name, requirement.specifier
+            name = requirement.name
+            specifier, text = ("", "") if requirement.is_path else self._in_force(name, requirement.specifier)
             fitting = self.versions(name).matching(specifier)
             because = "" if fitting else self._why_none_fits(name)
-            cause = Missing("", name, specifier, because) if because else Requested(name, specifier)
+            cause = Missing("", name, text, because) if because else Requested(name, text)
             yield incompatibility((Term(name, ~fitting),), cause)
+
+    def _in_force(self, package: str, specifier: str) -> tuple[str, str]:
+        """The specifier that counts where `specifier` is asked of `package`, and how proofs put it."""
+        if package not in self._request.overrides:
+            return specifier, canonical_specifier(specifier)
+        override = self._request.overrides[package]
+        return override, f"{canonical_specifier(override)} (override)"
 
     def _why_none_fits(self, package: str) -> str:
         known = self.versions(package)
@@ -83,9 +91,9 @@ class CatalogProvider:
         return f"no such version exists (there is {known.listed(known.all)})"
 
     def choose(self, package: str, allowed: int) -> int:
-        """The preferred version where it is allowed, else the highest."""
-        preferred = allowed & self._preferred(package)
-        return (preferred or allowed).bit_length() - 1
+        """The preferred version where it is allowed, else the highest, or the lowest when that is wanted."""
+        choice = allowed & self._preferred(package) or allowed
+        return ((choice & -choice) if self._request.minimal else choice).bit_length() - 1
 
     def _preferred(self, package: str) -> int:
         version = self._request.prefer.get(package)
@@ -99,8 +107,8 @@ class CatalogProvider:
         for (option, name, specifier), versions in self.versions(package).requiring.items():
             if option not in on or not versions >> version & 1:
                 continue
-            fitting = self.versions(name).matching(specifier)
-            text = canonical_specifier(specifier)
+            in_force, text = self._in_force(name, specifier)
+            fitting = self.versions(name).matching(in_force)
             terms = (Term(package, versions), Term(name, ~fitting))
             if fitting:
                 yield incompatibility(terms, Required(package, name, text, option))
@@ -110,28 +118,36 @@ class CatalogProvider:
     def constraints(self, package: str) -> Iterator[Incompatibility]:
         """Versions that must not be chosen, and what the package excludes among those asked about before."""
         self._constrained.add(package)
-        for because, versions in self._unavailable(package):
+        for because, versions, remedy in self._unavailable(package):
             if versions:
-                yield incompatibility((Term(package, versions),), Unavailable(package, because))
+                yield incompatibility((Term(package, versions),), Unavailable(package, because, remedy))
         yield from self._contests(package)
         yield from self._collisions(package)
 
-    def _unavailable(self, package: str) -> Iterator[tuple[str, int]]:
+    def _unavailable(self, package: str) -> Iterator[tuple[str, int, str]]:
+        """Versions that must not be chosen: why, which, and what to do about it."""
         known = self.versions(package)
         wanted = self._preferred(package) | self._pinned(package)
         for reason, versions in known.grouped(lambda r: [r.yanked] if r.yanked else []).items():
-            yield f"is yanked ({reason})", versions & ~wanted
+            remedy = (
+                f"a yanked version is taken only when it is named exactly, as in `{package}=={known.last(versions)}`"
+            )
+            yield f"is yanked ({reason})", versions & ~wanted, remedy
         if not self._wants_prereleases(package):
             prereleases = known.where(lambda release: is_prerelease(release.version))
-            yield "is a pre-release, which nobody asked for", prereleases & ~wanted
+            remedy = f"to allow pre-releases, name one, as in `{package}>={known.last(prereleases)}`"
+            yield "is a pre-release, which nobody asked for", prereleases & ~wanted, remedy
         options = self._request.options.get(package, ())
         for option, versions in known.grouped(lambda r: [o for o in options if o not in r.options]).items():
-            yield f"has no option {option}", versions
+            yield f"has no option {option}", versions, f"turn the option {option} of `{package}` off"
         xen = self._request.xen
         for specifier, versions in known.grouped(lambda r: [r.xen] if not _is_meant_for(r, xen) else []).items():
-            yield f"is meant for Xen {specifier}, and this is Xen {xen}", versions
+            remedy = f"`{package}` needs a hypervisor of Xen {specifier}"
+            yield f"is meant for Xen {specifier}, and this is Xen {xen}", versions, remedy
 
     def _specifiers(self, package: str) -> list[str]:
+        if package in self._request.overrides:
+            return [self._request.overrides[package]]
         return [r.specifier for r in self._request.requirements if r.name == package]
 
     def _pinned(self, package: str) -> int:

@@ -21,6 +21,8 @@ class ResolutionRequest:
     `options`: package to the options that are on.  `xen`: the hypervisor release, empty when it is not known.
     `prefer`: versions to keep where they fit, as a lock has them; these may be yanked or pre-releases.  `prereleases`:
     packages whose pre-releases may be chosen besides those that a requirement here asks for by naming one.
+    `overrides`: package to the specifier that counts instead of all that is asked of it, here and by packages.
+    `minimal`: choose the lowest versions that fit instead of the highest.
     """
 
     requirements: tuple[Requirement, ...]
@@ -28,6 +30,8 @@ class ResolutionRequest:
     xen: str = ""
     prefer: Mapping[str, str] = field(default_factory=dict[str, str])
     prereleases: frozenset[str] = frozenset()
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    minimal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from polpkg.packages.index.release import Release
 
+_NAMED = 12
+
 
 def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
     """One version of every package that `request` needs, the highest where there is a choice.
@@ -60,17 +62,25 @@ def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> Non
 def _failure(
     request: ResolutionRequest, provider: CatalogProvider, source: ReleaseSource, proof: Incompatibility
 ) -> ResolutionError:
+    from polpkg.packages.resolver.hints import hint_for
+    from polpkg.packages.resolver.solver.core import core_of
     from polpkg.packages.resolver.solver.report import report
 
-    derivation = report(proof, provider.describe)
+    core = core_of(proof)
+    lines = report(core, provider.describe)
     asked = sorted({requirement.name for requirement in request.requirements})
     unknown = next((name for name in asked if not provider.versions(name).releases), None)
     if unknown is not None:
-        return ResolutionError(
-            "unknown-package",
-            f"no index has a package named `{unknown}`",
-            hint=did_you_mean(unknown, source.names()),
-            derivation=derivation,
-        )
-    wanted = ", ".join(str(requirement) for requirement in sorted(request.requirements))
-    return ResolutionError("no-solution", f"no set of versions fits {wanted}", derivation=derivation)
+        code, message = "unknown-package", f"no index has a package named `{unknown}`"
+        hint = did_you_mean(unknown, source.names())
+    else:
+        code, message = "no-solution", f"no set of versions fits {_wanted(request)}"
+        hint = hint_for(core, source.names)
+    return ResolutionError(code, message, hint=hint, derivation=lines.short, derivation_full=lines.whole)
+
+
+def _wanted(request: ResolutionRequest) -> str:
+    texts = [str(requirement) for requirement in sorted(request.requirements)]
+    if len(texts) > _NAMED:
+        return f"{', '.join(texts[:_NAMED])} and {len(texts) - _NAMED} more"
+    return ", ".join(texts)

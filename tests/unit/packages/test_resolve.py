@@ -62,9 +62,9 @@ def test_explains_a_conflict_of_requirements(failure):
     error = failure(releases, "vmv")
     assert error.code == "no-solution"
     assert error.derivation == (
-        "1. Because s 2 requires c>=2, and because vmv 1 requires c<2, s 2 and vmv 1 cannot be chosen together.",
-        "2. By 1, and because vmv 1 requires s>=2, vmv 1 cannot be chosen.",
-        "3. By 2, and because you asked for vmv, no set of versions fits.",
+        "1. Because s 2 requires c>=2, because vmv 1 requires s>=2, and because vmv 1 requires c<2, "
+        "vmv 1 cannot be chosen.",
+        "2. By 1, and because you asked for vmv, no set of versions fits.",
     )
 
 
@@ -72,7 +72,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_name(failure):
     error = failure([release("vmv", "1")], "vvm")
     assert (error.code, error.hint) == ("unknown-package", "did you mean `vmv`?")
     assert error.derivation == (
-        "1. You asked for vvm and no index has a package of that name: no set of versions fits.",
+        "1. Because you asked for vvm and no index has a package of that name, no set of versions fits.",
     )
 
 

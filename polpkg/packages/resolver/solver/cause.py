@@ -24,6 +24,16 @@ class Required(NamedTuple):
     option: str = ""
 
 
+class RequiredBroadly(NamedTuple):
+    """Versions of `package` require `dependency`, each in some of the versions that all of them together ask for.
+
+    Said in a proof in place of many `Required`, where the difference between them does not matter.
+    """
+
+    package: str
+    dependency: str
+
+
 class Missing(NamedTuple):
     """As `Requested` (when `package` is empty) or `Required`, but no version of `dependency` fits, for a reason."""
 
@@ -35,10 +45,14 @@ class Missing(NamedTuple):
 
 
 class Unavailable(NamedTuple):
-    """Versions of `package` must not be chosen; `because` completes the sentence "vmv 1.0 ..."."""
+    """Versions of `package` must not be chosen; `because` completes the sentence "vmv 1.0 ...".
+
+    `remedy`: what one can do about it; may be empty.
+    """
 
     package: str
     because: str
+    remedy: str = ""
 
 
 class Conflicting(NamedTuple):
@@ -57,10 +71,14 @@ class Contested(NamedTuple):
 
 
 class Derived(NamedTuple):
-    """Follows from two other incompatibilities."""
+    """Follows from other incompatibilities.
 
-    conflict: Incompatibility
-    cause: Incompatibility
+    The first premise is joined with the second, by what both say of the first pivot, what comes of it with the third by
+    the second pivot, and so on: see `resolvent`.
+    """
+
+    premises: tuple[Incompatibility, ...]
+    pivots: tuple[str, ...]
 
 
-Cause: TypeAlias = Requested | Required | Missing | Unavailable | Conflicting | Contested | Derived
+Cause: TypeAlias = Requested | Required | RequiredBroadly | Missing | Unavailable | Conflicting | Contested | Derived

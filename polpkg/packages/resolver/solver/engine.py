@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.packages.resolver.solver.incompatibility import Incompatibility, resolvent
+from polpkg.packages.resolver.solver.decision_order import DecisionOrder
+from polpkg.packages.resolver.solver.incompatibility import Incompatibility
+from polpkg.packages.resolver.solver.learning import learn
 from polpkg.packages.resolver.solver.partial_solution import PartialSolution
-from polpkg.packages.resolver.solver.term import Term
+from polpkg.packages.resolver.solver.term import ANYTHING, Term
+from polpkg.packages.resolver.solver.watching import Watch, Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from polpkg.packages.resolver.solver.assignment import Assignment
     from polpkg.packages.resolver.solver.provider import DependencyProvider
+
+_FAR = 50
 
 
 def solve(provider: DependencyProvider, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility:
@@ -21,140 +25,199 @@ def solve(provider: DependencyProvider, requested: Iterable[Incompatibility]) ->
 
     `requested` are the incompatibilities that say what is asked for.
     """
-    return _Search(provider).run(requested)
+    answer = _Search(provider).run(requested)
+    if answer is None:
+        raise AssertionError("a search without a limit ends with an answer")
+    return answer
 
 
-class _Relation(Enum):
-    """How an incompatibility stands to the partial solution, where no single term is left to derive from."""
+class Refutation(NamedTuple):
+    """What came of an attempt to refute facts: the proof, if there is one, and how many conflicts were met."""
 
-    CONFLICT = "every term holds"
-    OPEN = "a term cannot hold, or several may still"
+    proof: Incompatibility | None
+    conflicts: int
 
 
-class _Clash(NamedTuple):
-    """The last step that made an incompatibility's terms all true, and the level up to which they were not yet."""
+def refute(facts: Iterable[Incompatibility], limit: int) -> Refutation:
+    """The proof that `facts` alone leave no solution; none when they do, or when `limit` conflicts do not suffice."""
+    search = _Search(_NothingElse(), limit)
+    answer = search.run(facts)
+    return Refutation(answer if isinstance(answer, Incompatibility) else None, search.conflicts)
 
-    latest: Assignment
-    previous_level: int
+
+class _NothingElse:
+    """The provider of a world in which all that holds has been stated."""
+
+    def constraints(self, package: str) -> tuple[Incompatibility, ...]:  # noqa: ARG002
+        return ()
+
+    def choose(self, package: str, allowed: int) -> int:  # noqa: ARG002
+        return allowed.bit_length() - 1
+
+    def dependencies(self, package: str, version: int) -> tuple[Incompatibility, ...]:  # noqa: ARG002
+        return ()
 
 
 class _Search:
-    def __init__(self, provider: DependencyProvider) -> None:
+    def __init__(self, provider: DependencyProvider, limit: float = inf) -> None:
+        self.conflicts = 0
+        self._limit = limit
         self._provider = provider
         self._solution = PartialSolution()
-        self._about: dict[str, list[Incompatibility]] = {}
-        self._added: set[tuple[Term, ...]] = set()
+        self._order = DecisionOrder(self._solution)
+        self._watches = Watches()
+        self._stated: set[tuple[Term, ...]] = set()
         self._constrained: set[str] = set()
         self._expanded: set[tuple[str, int]] = set()
+        self._changed: dict[str, int] = {}
+        self._late: list[Incompatibility] = []
+        self._may_linger = False
 
-    def run(self, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility:
-        changed: dict[str, None] = {}
-        for incompatibility in requested:
-            self._add(incompatibility)
-            changed.update(dict.fromkeys(term.package for term in incompatibility.terms))
-            if not incompatibility.terms:
-                return incompatibility
+    def run(self, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility | None:
+        """As `solve`; None when more conflicts were met than the limit allows."""
+        conflict = self._state(requested)
         while True:
-            failure = self._propagate(changed)
-            if failure is not None:
-                return failure
-            if not self._solution.undecided:
+            while conflict is not None or (conflict := self._propagate()) is not None:
+                lesson = learn(conflict, self._solution)
+                self.conflicts += 1
+                if not lesson.learned.terms:
+                    return lesson.learned
+                if self.conflicts > self._limit:
+                    return None
+                self._order.blame(lesson.involved)
+                self._go_back(lesson.level)
+                conflict = self._state((lesson.learned,)) or self._restate_late()
+            package = self._order.first()
+            if package is None:
                 return dict(sorted(self._solution.decisions.items()))
-            changed = {self._decide(): None}
+            conflict = self._advance(package)
 
-    def _add(self, incompatibility: Incompatibility) -> None:
-        if incompatibility.terms in self._added:
-            return
-        self._added.add(incompatibility.terms)
-        for term in incompatibility.terms:
-            self._about.setdefault(term.package, []).append(incompatibility)
-
-    def _propagate(self, changed: dict[str, None]) -> Incompatibility | None:
-        """Derive all that follows from the `changed` packages; the proof of failure if that leads to one."""
-        while changed:
-            package = next(iter(changed))
-            del changed[package]
-            for incompatibility in reversed(self._about.get(package, ())):
-                relation = self._relation(incompatibility)
-                if isinstance(relation, Term):
-                    self._solution.derive(relation.package, ~relation.allowed, incompatibility)
-                    changed[relation.package] = None
-                elif relation is _Relation.CONFLICT:
-                    learned = self._learn(incompatibility)
-                    if not learned.terms:
-                        return learned
-                    changed = {self._derive_from(learned): None}
-                    break
-        return None
-
-    def _relation(self, incompatibility: Incompatibility) -> Term | _Relation:
-        """The one term that does not hold yet, when all others do; else how things stand."""
-        left: Term | None = None
-        known_of = self._solution.known
-        for term in incompatibility.terms:
-            known = known_of(term.package)
-            if not known & ~term.allowed:
-                continue
-            if left is not None or not known & term.allowed:
-                return _Relation.OPEN
-            left = term
-        return left if left is not None else _Relation.CONFLICT
-
-    def _derive_from(self, learned: Incompatibility) -> str:
-        """Draw the conclusion from what was learned, which by now has exactly one term that does not hold."""
-        term = self._relation(learned)
-        if not isinstance(term, Term):
-            raise AssertionError("a learned incompatibility must have one open term after backtracking")  # noqa: TRY004
-        self._solution.derive(term.package, ~term.allowed, learned)
-        return term.package
-
-    def _learn(self, conflict: Incompatibility) -> Incompatibility:
-        """The root cause of a conflict, with the search taken back to where it can be respected.
-
-        Without terms, it is the proof that there is no solution.
-        """
-        while conflict.terms:
-            clash = self._clash(conflict)
-            cause = clash.latest.cause
-            if cause is None or clash.previous_level < clash.latest.level:
-                self._solution.backtrack(clash.previous_level)
-                self._add(conflict)
-                return conflict
-            conflict = resolvent(conflict, cause, clash.latest.package)
-        return conflict
-
-    def _clash(self, conflict: Incompatibility) -> _Clash:
-        satisfiers = [(self._solution.satisfier(*term), term) for term in conflict.terms]
-        latest, term = max(satisfiers, key=lambda pair: pair[0].position)
-        levels = [assignment.level for assignment, _ in satisfiers if assignment is not latest]
-        if latest.allowed & ~term.allowed:
-            levels.append(self._solution.satisfier(term.package, term.allowed | ~latest.allowed).level)
-        return _Clash(latest, max(levels, default=0))
-
-    def _decide(self) -> str:
-        """Choose a version of the package with the fewest left, unless that is seen to clash; name the package."""
-        known_of = self._solution.known
-        package = min(self._solution.undecided, key=lambda name: (known_of(name).bit_count(), name))
+    def _advance(self, package: str) -> Incompatibility | None:
+        """Ask what is to be known of an open package, or choose a version of it; a conflict that this leads to."""
         if package not in self._constrained:
             self._constrained.add(package)
-            for incompatibility in self._provider.constraints(package):
-                self._add(incompatibility)
-            return package
-        version = self._provider.choose(package, known_of(package))
-        if not self._expand(package, version):
-            self._solution.decide(package, version)
-        return package
+            return self._state(self._provider.constraints(package))
+        version = self._provider.choose(package, self._solution.known[package])
+        if (package, version) not in self._expanded:
+            self._expanded.add((package, version))
+            conflict = self._state(self._provider.dependencies(package, version))
+            if conflict is not None or not self._solution.known[package] >> version & 1:
+                return conflict
+        before = self._solution.known[package]
+        self._solution.decide(package, version)
+        self._may_linger = True
+        self._note(package, before)
+        return None
 
-    def _expand(self, package: str, version: int) -> bool:
-        """Add what `version` brings with it; whether some of that forbids the version at once."""
-        if (package, version) in self._expanded:
-            return False
-        self._expanded.add((package, version))
-        forbidden = False
-        for incompatibility in self._provider.dependencies(package, version):
-            self._add(incompatibility)
-            forbidden |= all(
-                term.package == package or not self._solution.known(term.package) & ~term.allowed
-                for term in incompatibility.terms
-            )
-        return forbidden
+    def _go_back(self, level: int) -> None:
+        """Take the search back to `level`; where that is far, only by one decision, unless that has just been tried.
+
+        Most of what a far jump throws away would be decided again in the same way (Nadel and Ryvchin, "Chronological
+        Backtracking", 2018).
+        """
+        if self._may_linger and self._solution.level - level > _FAR:
+            level = self._solution.level - 1
+            self._may_linger = False
+        self._order.touch(sorted(self._solution.backtrack(level)))
+        self._changed.clear()
+
+    def _restate_late(self) -> Incompatibility | None:
+        """Draw again the conclusions that belong to an earlier level than the one at which they were found."""
+        late, self._late = self._late, []
+        conflicts = [incompatibility for incompatibility in late if self._examine(incompatibility)]
+        return conflicts[0] if conflicts else None
+
+    def _state(self, incompatibilities: Iterable[Incompatibility]) -> Incompatibility | None:
+        """Add incompatibilities and draw what conclusions they allow; the first of them that is a conflict, if any."""
+        conflict = None
+        for incompatibility in incompatibilities:
+            if not incompatibility.terms:
+                return incompatibility
+            if incompatibility.terms not in self._stated:
+                self._stated.add(incompatibility.terms)
+                self._watches.add(self._watch(incompatibility))
+            if self._examine(incompatibility) and conflict is None:
+                conflict = incompatibility
+        return conflict
+
+    def _watch(self, incompatibility: Incompatibility) -> Watch:
+        """Watch the two terms that will be open for longest when assignments are taken back."""
+        terms = sorted(incompatibility.terms, key=self._since)
+        return Watch(incompatibility, terms[-1], terms[-2] if len(terms) > 1 else terms[-1])
+
+    def _since(self, term: Term) -> float:
+        """The position at which a term began to hold; infinite when it does not."""
+        if self._solution.known.get(term.package, ANYTHING) & ~term.allowed:
+            return inf
+        return self._solution.satisfier(*term).position
+
+    def _examine(self, incompatibility: Incompatibility) -> bool:
+        """Whether an incompatibility is a conflict; when a single term does not hold yet, that is ruled out."""
+        left: Term | None = None
+        known = self._solution.known
+        for term in incompatibility.terms:
+            now = known.get(term.package, ANYTHING)
+            if not now & ~term.allowed:
+                continue
+            if left is not None:
+                return False
+            left = term
+        if self._solution.level:
+            self._late.append(incompatibility)
+        if left is not None and known.get(left.package, ANYTHING) & left.allowed:
+            self._derive(left, incompatibility)
+        return left is None
+
+    def _derive(self, term: Term, cause: Incompatibility) -> None:
+        before = self._solution.known.get(term.package, ANYTHING)
+        self._solution.derive(term.package, ~term.allowed, cause)
+        self._note(term.package, before)
+
+    def _note(self, package: str, before: int) -> None:
+        self._changed.setdefault(package, before)
+        self._order.touch((package,))
+
+    def _propagate(self) -> Incompatibility | None:
+        """Derive all that follows from what has changed; an incompatibility whose terms all hold, if there is one."""
+        while self._changed:
+            package = next(iter(self._changed))
+            before = self._changed.pop(package)
+            for watches in self._watches.begun(package, before, self._solution.known[package]):
+                conflict = self._visit(package, watches)
+                if conflict is not None:
+                    return conflict
+        return None
+
+    def _visit(self, package: str, watches: list[Watch]) -> Incompatibility | None:
+        """Look at incompatibilities of which the watched term about `package` has begun to hold."""
+        known = self._solution.known
+        kept: list[Watch] = []
+        for number, watch in enumerate(watches):
+            other = watch.second if watch.first.package == package else watch.first
+            now = known.get(other.package, ANYTHING)
+            if now & other.allowed:
+                substitute = self._open_term(watch)
+                if substitute is not None:
+                    self._watches.move(watch, package, substitute)
+                    continue
+                if not now & ~other.allowed:
+                    watches[:] = kept + watches[number:]
+                    return watch.incompatibility
+                self._derive(other, watch.incompatibility)
+            kept.append(watch)
+        watches[:] = kept
+        return None
+
+    def _open_term(self, watch: Watch) -> Term | None:
+        """A term that does not hold, besides the two that are watched."""
+        terms = watch.incompatibility.terms
+        if len(terms) > 2:
+            known = self._solution.known
+            for term in terms:
+                if (
+                    known.get(term.package, ANYTHING) & ~term.allowed
+                    and term is not watch.first
+                    and term is not watch.second
+                ):
+                    return term
+        return None

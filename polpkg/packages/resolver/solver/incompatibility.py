@@ -33,7 +33,7 @@ def incompatibility(terms: Iterable[Term], cause: Cause) -> Incompatibility:
 
 
 def resolvent(conflict: Incompatibility, cause: Incompatibility, package: str) -> Incompatibility:
-    """What follows from two incompatibilities that both speak of `package`.
+    """What follows from two incompatibilities that both speak of `package`, the pivot.
 
     Whatever is chosen for `package`, if it lies in the union of its two terms one of the incompatibilities applies, so
     the other terms of both together with that union must not all hold.
@@ -45,4 +45,4 @@ def resolvent(conflict: Incompatibility, cause: Incompatibility, package: str) -
             union |= term.allowed
         else:
             others.append(term)
-    return incompatibility((*others, Term(package, union)), Derived(conflict, cause))
+    return incompatibility((*others, Term(package, union)), Derived((conflict, cause), (package,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from polpkg.packages.resolver.solver.cause import (
     Conflicting,
@@ -11,13 +11,24 @@ from polpkg.packages.resolver.solver.cause import (
     Missing,
     Requested,
     Required,
+    RequiredBroadly,
     Unavailable,
 )
+from polpkg.packages.resolver.solver.core import steps_of
+from polpkg.packages.resolver.solver.incompatibility import resolvent
+from polpkg.packages.resolver.solver.summary import summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polpkg.packages.resolver.solver.cause import Cause
+    from polpkg.packages.resolver.solver.core import Core
     from polpkg.packages.resolver.solver.incompatibility import Incompatibility
 
-_Fact: TypeAlias = Requested | Required | Missing | Unavailable | Conflicting | Contested
+LONGEST = 60
+"""The number of lines up to which a proof is shown as it is."""
+
+_PREMISES = 3
 
 
 class Describe(Protocol):
@@ -28,48 +39,40 @@ class Describe(Protocol):
         ...
 
 
-def report(failure: Incompatibility, describe: Describe) -> tuple[str, ...]:
-    """The proof that ends in `failure`, an incompatibility without terms, one line a step."""
-    writer = _Writer(describe)
-    if not isinstance(failure.cause, Derived):
-        return (f"1. {_capital(writer.fact(failure, failure.cause))}: no set of versions fits.",)
-    return writer.lines(failure)
+class Report(NamedTuple):
+    """A proof in lines.  `short` is `whole` unless that is long; then it names what cannot go together."""
+
+    short: tuple[str, ...]
+    whole: tuple[str, ...]
 
 
-class _Writer:
+def report(core: Core, describe: Describe) -> Report:
+    """The proof of `core` in words."""
+    words = _Words(describe)
+    if isinstance(core.proof.cause, Derived):
+        whole = _Proof(words).lines(core.proof)
+    else:
+        whole = (f"1. Because {words.fact(core.proof, core.proof.cause)}, no set of versions fits.",)
+    short = whole if len(whole) <= LONGEST else summary(core, words.fact, len(whole), LONGEST)
+    return Report(short, whole)
+
+
+class _Words:
+    """Puts facts and conclusions into clauses."""
+
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
-        self._number: dict[int, int] = {}
 
-    def lines(self, failure: Incompatibility) -> tuple[str, ...]:
-        return tuple(self._line(step) for step in _steps(failure))
-
-    def _line(self, step: Incompatibility) -> str:
-        number = len(self._number) + 1
-        self._number[id(step)] = number
-        premises = self._premises(step)
-        return f"{number}. {_capital(premises)}, {self._conclusion(step)}."
-
-    def _premises(self, step: Incompatibility) -> str:
-        assert isinstance(step.cause, Derived)  # noqa: S101 - only derived steps have lines
-        earlier: list[int] = []
-        facts: list[str] = []
-        for premise in step.cause:
-            if isinstance(premise.cause, Derived):
-                earlier.append(self._number[id(premise)])
-            else:
-                facts.append(self.fact(premise, premise.cause))
-        by = f"by {' and '.join(str(number) for number in sorted(earlier))}" if earlier else ""
-        because = [f"because {fact}" for fact in facts]
-        return ", and ".join(filter(None, (by, *because)))
-
-    def fact(self, premise: Incompatibility, cause: _Fact) -> str:
-        """A fact from outside, as a clause."""
+    def fact(self, premise: Incompatibility, cause: Cause) -> str:
+        """A fact from outside."""
         match cause:
             case Requested(package, specifier):
                 return f"you asked for {package}{specifier}"
             case Required(package, dependency, specifier, option):
                 return f"{self._subject(premise, package, option)} requires {dependency}{specifier}"
+            case RequiredBroadly(package, dependency):
+                fitting = next((~term.allowed for term in premise.terms if term.package == dependency), 0)
+                return f"{self._subject(premise, package)} requires {self._describe(dependency, fitting)}"
             case Missing("", dependency, specifier, because, _):
                 return f"you asked for {dependency}{specifier} and {because}"
             case Missing(package, dependency, specifier, because, option):
@@ -81,14 +84,16 @@ class _Writer:
             case Contested(package, other, function):
                 both = f"{self._subject(premise, package)} and {self._subject(premise, other)}"
                 return f"{both} both claim {function} for every client"
+            case Derived():
+                return self.conclusion(premise)
 
     def _subject(self, premise: Incompatibility, package: str, option: str = "") -> str:
         versions = next(term.allowed for term in premise.terms if term.package == package)
         text = self._describe(package, versions)
         return f"{text} with the option {option}" if option else text
 
-    def _conclusion(self, step: Incompatibility) -> str:
-        """What an incompatibility says, as a clause."""
+    def conclusion(self, step: Incompatibility) -> str:
+        """What an incompatibility says."""
         chosen = [self._describe(*term) for term in step.terms if term.is_positive]
         needed = [self._describe(term.package, ~term.allowed) for term in step.terms if not term.is_positive]
         if not chosen and not needed:
@@ -101,20 +106,51 @@ class _Writer:
         return f"{_and(chosen)} {'requires' if len(chosen) == 1 else 'together require'} {' or '.join(needed)}"
 
 
-def _steps(failure: Incompatibility) -> list[Incompatibility]:
-    """The derived incompatibilities behind `failure`, each once and after those that it follows from."""
-    ordered: list[Incompatibility] = []
-    seen: set[int] = set()
-    pending: list[tuple[Incompatibility, bool]] = [(failure, False)]
-    while pending:
-        step, premises_done = pending.pop()
-        if premises_done:
-            ordered.append(step)
-        elif isinstance(step.cause, Derived) and id(step) not in seen:
-            seen.add(id(step))
-            pending.append((step, True))
-            pending += ((premise, False) for premise in reversed(step.cause))
-    return ordered
+class _Proof:
+    """Numbers the lines of a proof, so that later ones can refer to them."""
+
+    def __init__(self, words: _Words) -> None:
+        self._words = words
+        self._number: dict[int, int] = {}
+        self._lines: list[str] = []
+
+    def lines(self, proof: Incompatibility) -> tuple[str, ...]:
+        for step in steps_of(proof):
+            for premises, conclusion in _in_pieces(step):
+                number = len(self._lines) + 1
+                self._lines.append(
+                    f"{number}. {_capital(self._premises(premises))}, {self._words.conclusion(conclusion)}."
+                )
+                self._number[id(conclusion)] = number
+            self._number[id(step)] = len(self._lines)
+        return tuple(self._lines)
+
+    def _premises(self, premises: list[Incompatibility]) -> str:
+        earlier: list[int] = []
+        facts: list[str] = []
+        for premise in premises:
+            if isinstance(premise.cause, Derived):
+                earlier.append(self._number[id(premise)])
+            else:
+                facts.append(f"because {self._words.fact(premise, premise.cause)}")
+        by = f"by {_and([str(number) for number in sorted(earlier)])}" if earlier else ""
+        parts = [*filter(None, (by,)), *facts]
+        return ", and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _in_pieces(step: Incompatibility) -> Iterator[tuple[list[Incompatibility], Incompatibility]]:
+    """A derived step as smaller ones, with few premises each: premises and conclusion."""
+    if not isinstance(step.cause, Derived):
+        return
+    current, *others = step.cause.premises
+    premises = [current]
+    for premise, pivot in zip(others, step.cause.pivots, strict=True):
+        if len(premises) == _PREMISES:
+            yield premises, current
+            premises = [current]
+        current = resolvent(current, premise, pivot)
+        premises.append(premise)
+    yield premises, step
 
 
 def _and(phrases: list[str]) -> str:
