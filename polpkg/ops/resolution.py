@@ -47,7 +47,9 @@ def resolve_requirements(
     requirements = tuple(context.named(r) for r in requirements)
     catalog = catalog or context.catalog(project, requirements)
     prefer = {n: v for n, v in previous.versions.items() if n not in move} if previous else {}
-    request = ResolutionRequest(requirements, project.options, xen, prefer)
+    request = ResolutionRequest(
+        requirements, project.options, xen, prefer, overrides=project.overrides, minimal=minimal
+    )
     resolution = resolve(request, catalog)
     extra = previous.extra if previous else None
     return lock_of(resolution, catalog.sealed, extra=extra, overrides=project.overrides), catalog
