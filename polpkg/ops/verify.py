@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from polpkg.errors import NetworkError, PolicyError, PolpkgError, TargetError, TrustError, UsageError
 from polpkg.ops.installed import read_inputs
 from polpkg.targets.generations import current_generation
-from polpkg.targets.layout import CURRENT, LOCK_FILE, PROJECT, generation_path
+from polpkg.targets.layout import CURRENT, LOCK_FILE, PROJECT, RECEIPT_FILE, generation_path
 from polpkg.targets.verify import verify_files
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def verify_target(context: Context, target: Target) -> Verification:
         reason = f"the lock and the policy were not looked at: {error.message}"
         return Verification(receipt.generation, tuple(drift), (reason,), 0)
     drift += _stale(installed)
+    drift += _records(installed)
     found = tuple(_rebuild(context, target, installed))
     skipped = tuple(each.reason for each in found if isinstance(each, _Skipped))
     drift += [each for each in found if isinstance(each, Finding)]
@@ -91,6 +92,21 @@ def _stale(installed: Installed) -> Iterator[Finding]:
     project = installed.project
     for reason in why_stale(installed.lock, project.requirements, project.options, project.overrides):
         yield Finding("stale-lock", PROJECT, f"the lock is not an answer to policy.toml: {reason}")
+
+
+def _records(installed: Installed) -> Iterator[Finding]:
+    """What the receipt, which `status` and `list` show, says otherwise than the lock beside it."""
+    receipt, lock = installed.receipt, installed.lock
+    recorded = {(p.name, p.version, p.index, p.sha256) for p in receipt.packages}
+    if recorded != {(p.name, p.version, p.index, p.sha256) for p in lock.packages}:
+        yield _misrecorded(installed, "names other packages than the lock")
+    if dict(receipt.functions) != dict(lock.functions):
+        yield _misrecorded(installed, "names other owners of functions than the lock")
+
+
+def _misrecorded(installed: Installed, what: str) -> Finding:
+    path = f"{generation_path(installed.receipt.generation)}/{RECEIPT_FILE}"
+    return Finding("receipt-differs", path, f"{path} {what}")
 
 
 def _rebuild(context: Context, target: Target, installed: Installed) -> Iterator[Finding | _Skipped | None]:
@@ -139,7 +155,8 @@ def _compare(
     except PolpkgError as error:  # the tool of the backend is missing, or a plugin that brought it
         return _Skipped(f"{path} was not built again: {error.message}")
     if artifact.record.sha256 == policy.sha256:
-        return None
+        built = replace(artifact.record, inputs=policy.inputs, backend_version=policy.backend_version)
+        return None if built == policy else _misrecorded(installed, f"tells of {path} what does not hold for it")
     return Finding("policy-differs", path, _difference(path, installed.receipt, policy, artifact.backend_version))
 
 

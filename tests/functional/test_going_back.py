@@ -115,6 +115,32 @@ def forge(root, **changes):
     path.write_text(json.dumps(receipt))
 
 
+def forge_record(root, change):
+    path = root / "var/lib/polpkg/generations/2/receipt.json"
+    receipt = json.loads(path.read_text())
+    change(receipt)
+    path.write_text(json.dumps(receipt))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda receipt: receipt["packages"][0].update(version="9.9"),
+        lambda receipt: receipt["packages"][0].update(sha256="0" * 64),
+        lambda receipt: receipt["packages"].pop(),
+        lambda receipt: receipt["functions"].update({"net-backend": "dom0"}),
+        lambda receipt: receipt["policies"][0].update(allow_rules=1),
+        lambda receipt: receipt["policies"][0].update(size=1),
+    ],
+    ids=["version", "digest", "package", "owner", "rules", "size"],
+)
+def test_a_receipt_that_tells_a_tale_is_drift(call, installed, change):
+    forge_record(installed, change)
+    done = call("verify", "--root", installed, "--json")
+    assert done.code == 1
+    assert {each["kind"] for each in done.document["drift"]} == {"receipt-differs"}
+
+
 def test_a_policy_that_its_packages_do_not_give_is_drift(call, installed):
     forged = b"a policy that nobody built"
     (installed / BOOT_FILE).write_bytes(forged)
@@ -214,6 +240,9 @@ def test_a_release_that_its_index_has_no_more_is_told(call, installed):
     lock = (installed / "etc/polpkg/policy.lock").read_text()
     forge_file(
         installed, "policy.lock", lock.replace('name = "vmv"\nversion = "1.0.0"', 'name = "vmv"\nversion = "1.1"')
+    )
+    forge_record(
+        installed, lambda receipt: [p.update(version="1.1") for p in receipt["packages"] if p["name"] == "vmv"]
     )
     done = call("verify", "--root", installed)
     assert done.code == 0
