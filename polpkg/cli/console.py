@@ -112,7 +112,7 @@ class Console:
             self._document(error_document(error, code))
         else:
             self._out.flush()
-            self._talk(render_error(error, _palette(self._err), self.width))
+            self._talk(render_error(error, _palette(self._err), self.width, whole=self.verbose))
         return code
 
     def confirm(self, question: str, *, yes: bool) -> None:

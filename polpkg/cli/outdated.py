@@ -61,7 +61,7 @@ def _refusal(refusal: ResolutionError | None) -> dict[str, Any] | None:
 
 
 def _lines(console: Console, ages: Sequence[PackageAge], refusal: ResolutionError | None) -> Iterator[str]:
-    from polpkg.cli.render import visible
+    from polpkg.cli.render import derivation_lines, visible
 
     if ages:
         rows = [(a.name, a.locked, a.allowed or "-", a.newest or "-", a.index, _remark(a)) for a in ages]
@@ -70,7 +70,7 @@ def _lines(console: Console, ages: Sequence[PackageAge], refusal: ResolutionErro
         yield "all packages are up to date"
     if refusal is not None:
         yield f"nothing is allowed any more: {visible(refusal.message)}"
-        yield from (f"  {visible(line)}" for line in refusal.derivation)
+        yield from derivation_lines(refusal, whole=console.verbose)
 
 
 def _remark(age: PackageAge) -> str:

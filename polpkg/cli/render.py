@@ -69,12 +69,21 @@ def override_lines(overrides: Mapping[str, str]) -> list[str]:
     ]
 
 
-def render_error(error: PolpkgError, palette: Palette, width: int) -> str:
-    """All findings of an error, and the derivation when versions could not be resolved."""
+def derivation_lines(error: ResolutionError, *, whole: bool) -> list[str]:
+    """The proof that no set of versions fits, indented; `whole`: not the short form of a long one."""
+    lines = error.derivation_full if whole else error.derivation
+    shown = [f"  {visible(line)}".rstrip() for line in lines]
+    if lines != error.derivation_full:
+        shown.append(f"  (--verbose shows all {len(error.derivation_full)} steps of the proof)")
+    return shown
+
+
+def render_error(error: PolpkgError, palette: Palette, width: int, *, whole: bool = False) -> str:
+    """All findings of an error, and the proof when versions could not be resolved: see `derivation_lines`."""
     blocks = [render_diagnostic(found, palette, width) for found in error.diagnostics]
     if isinstance(error, ResolutionError) and error.derivation:
         head, *rest = blocks[0].splitlines()
-        blocks[0] = "\n".join([head, *(f"  {visible(line)}".rstrip() for line in error.derivation), *rest])
+        blocks[0] = "\n".join([head, *derivation_lines(error, whole=whole), *rest])
     if len(blocks) > 1:
         blocks.append(palette.paint(palette.strong, f"{len(blocks)} errors"))
     return "\n\n".join(blocks)

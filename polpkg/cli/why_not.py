@@ -44,7 +44,7 @@ def command(
     wanted = find_wanted(console, target, indexes, optional=True)
     fit = try_requirement(wanted.context, wanted.project, wanted.lock, requirement, xen=wanted.xen)
     if fit.refusal is not None:
-        console.answer(_refusal_document(fit.refusal), "\n".join(_refusal_lines(package, fit.refusal)))
+        console.answer(_refusal_document(fit.refusal), "\n".join(_refusal_lines(console, package, fit.refusal)))
         return ExitCode.NO_SOLUTION
     document = {"requirement": package, "fits": True, "changes": fit.changes.document}
     console.answer(document, "\n".join(_lines(package, fit)))
@@ -57,11 +57,11 @@ def _refusal_document(refusal: ResolutionError) -> dict[str, Any]:
     return {"fits": False, **error_document(refusal, ExitCode.NO_SOLUTION)}
 
 
-def _refusal_lines(package: str, refusal: ResolutionError) -> Iterator[str]:
-    from polpkg.cli.render import visible
+def _refusal_lines(console: Console, package: str, refusal: ResolutionError) -> Iterator[str]:
+    from polpkg.cli.render import derivation_lines, visible
 
     yield visible(f"{package} does not fit: {refusal.message}")
-    yield from (f"  {visible(line)}".rstrip() for line in refusal.derivation)
+    yield from derivation_lines(refusal, whole=console.verbose)
     if refusal.hint:
         yield visible(f"hint: {refusal.hint}")
 

@@ -7,6 +7,7 @@ import pytest
 from polpkg.cli.render import (
     COLOURS,
     PLAIN,
+    derivation_lines,
     diagnostic_document,
     error_document,
     fold_macros,
@@ -141,3 +142,11 @@ def test_a_table_fits_its_columns_and_the_width():
 def test_changes_carry_their_marks():
     text = render_changes("Packages", [("+", "vmv 1.0.0"), ("-", "old 1"), ("~", "dom0 1 -> 2")], PLAIN)
     assert text == "Packages\n  + vmv 1.0.0\n  - old 1\n  ~ dom0 1 -> 2"
+
+
+def test_a_long_proof_is_shown_short_and_whole_on_demand():
+    error = ResolutionError("no-solution", "none", derivation=("1. Short.",), derivation_full=("1. a", "2. b", "3. c"))
+    assert derivation_lines(error, whole=False) == ["  1. Short.", "  (--verbose shows all 3 steps of the proof)"]
+    assert derivation_lines(error, whole=True) == ["  1. a", "  2. b", "  3. c"]
+    assert "  3. c" in render_error(error, PLAIN, 80, whole=True)
+    assert derivation_lines(ResolutionError("c", "m", derivation=("1. a",)), whole=False) == ["  1. a"]
