@@ -8,11 +8,12 @@ import would cost more than a whole resolution.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _PLAIN_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _PLAIN_CLAUSE = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)*)", re.ASCII)
@@ -123,6 +124,49 @@ def _holds(clause: _Clause, release: tuple[int, ...]) -> bool:
             length = len(clause.series)
             padded = (release + (0,) * length)[:length]
             return release >= clause.release and padded == clause.series
+
+
+def plain_releases(versions: Iterable[str]) -> list[tuple[int, ...]] | None:
+    """The versions as tuples for `plain_matches`, None when one of them is not plain."""
+    releases: list[tuple[int, ...]] = []
+    for version in versions:
+        release = _plain_release(version)
+        if release is None:
+            return None
+        releases.append(release)
+    return releases
+
+
+def plain_matches(releases: Sequence[tuple[int, ...]], specifier: str) -> int | None:
+    """Which of the plain versions lie in a specifier, as a bit set; None when the specifier is not plain.
+
+    `releases` ascend, as `plain_releases` makes them of `sorted_versions`.  It is `satisfies` for all of them at once.
+    """
+    matches = (1 << len(releases)) - 1
+    if is_any(specifier):
+        return matches
+    clauses = _plain_clauses(specifier)
+    if clauses is None:
+        return None
+    for clause in clauses:
+        below, not_above = bisect_left(releases, clause.release), bisect_right(releases, clause.release)
+        match clause.operator:
+            case "==":
+                matches &= (1 << not_above) - (1 << below)
+            case "!=":
+                matches &= ~((1 << not_above) - (1 << below))
+            case "<":
+                matches &= (1 << below) - 1
+            case "<=":
+                matches &= (1 << not_above) - 1
+            case ">":
+                matches &= -1 << not_above
+            case ">=":
+                matches &= -1 << below
+            case _:
+                end = (*clause.series[:-1], clause.series[-1] + 1)
+                matches &= (-1 << below) & ((1 << bisect_left(releases, end)) - 1)
+    return matches
 
 
 def is_specifier(specifier: str) -> bool:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from polpkg.packages.resolver.solver.term import numbers_in
-from polpkg.packages.versions import satisfies, sorted_versions
+from polpkg.packages.versions import plain_matches, plain_releases, satisfies, sorted_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,13 +26,18 @@ class KnownVersions:
         by_version = {release.version: release for release in releases}
         self.releases = tuple(by_version[version] for version in sorted_versions(by_version))
         self.all = (1 << len(self.releases)) - 1
+        self._plain = plain_releases(release.version for release in self.releases)
         self._matching: dict[str, int] = {}
 
     def matching(self, specifier: str) -> int:
         """The versions that lie in `specifier`."""
         if specifier not in self._matching:
-            self._matching[specifier] = self.where(lambda release: satisfies(release.version, specifier))
+            self._matching[specifier] = self._find_matching(specifier)
         return self._matching[specifier]
+
+    def _find_matching(self, specifier: str) -> int:
+        matches = None if self._plain is None else plain_matches(self._plain, specifier)
+        return self.where(lambda release: satisfies(release.version, specifier)) if matches is None else matches
 
     def where(self, holds: Callable[[Release], bool]) -> int:
         """The versions whose releases fulfil a condition."""

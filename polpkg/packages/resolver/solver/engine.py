@@ -70,7 +70,7 @@ class _Search:
         self._constrained: set[str] = set()
         self._expanded: set[tuple[str, int]] = set()
         self._changed: dict[str, int] = {}
-        self._late: list[Incompatibility] = []
+        self._late: list[tuple[int, Incompatibility]] = []
         self._may_linger = False
 
     def run(self, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility | None:
@@ -86,7 +86,8 @@ class _Search:
                     return None
                 self._order.blame(lesson.involved)
                 self._go_back(lesson.level)
-                conflict = self._state((lesson.learned,)) or self._restate_late()
+                late = self._restate_late()
+                conflict = self._state((lesson.learned,)) or late
             package = self._order.first()
             if package is None:
                 return dict(sorted(self._solution.decisions.items()))
@@ -123,8 +124,10 @@ class _Search:
 
     def _restate_late(self) -> Incompatibility | None:
         """Draw again the conclusions that belong to an earlier level than the one at which they were found."""
-        late, self._late = self._late, []
-        conflicts = [incompatibility for incompatibility in late if self._examine(incompatibility)]
+        undone: list[Incompatibility] = []
+        while self._late and self._late[-1][0] > self._solution.level:
+            undone.append(self._late.pop()[1])
+        conflicts = [incompatibility for incompatibility in reversed(undone) if self._examine(incompatibility)]
         return conflicts[0] if conflicts else None
 
     def _state(self, incompatibilities: Iterable[Incompatibility]) -> Incompatibility | None:
@@ -163,7 +166,7 @@ class _Search:
                 return False
             left = term
         if self._solution.level:
-            self._late.append(incompatibility)
+            self._late.append((self._solution.level, incompatibility))
         if left is not None and known.get(left.package, ANYTHING) & left.allowed:
             self._derive(left, incompatibility)
         return left is None
