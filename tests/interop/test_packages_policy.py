@@ -286,6 +286,37 @@ def test_what_a_package_may_grant(rule):
     link_bundled("4.17.7", *ALL, instances=TENANTS, rules=rule)
 
 
+def test_the_name_of_a_function_needs_no_quotes():
+    link_bundled("4.17.7", rules="for_each_owner(device_model, domU_t, `device_model_client')")
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_the_builder_of_a_sealed_client_reaches_its_memory_only_while_it_builds(version):
+    rules = """
+        declare_domain(intruder_t)
+        sealed_client(intruder_t)
+        assert_only_creator_build_label(dom0_t, intruder_t)
+        assert_only_manager(dom0_t, intruder_t)
+    """
+    grants = Grants(link_bundled(version, rules=rules))
+    assert not grants.ever("dom0_t", "intruder_t", "mmu") | grants.ever("dom0_t", "intruder_t", "hvm")
+    assert "create" not in grants.ever("dom0_t", "intruder_t", "domain")
+    check_allowed(
+        grants,
+        """
+        dom0_t intruder_t_building:domain create destroy getdomaininfo max_vcpus
+        dom0_t intruder_t_building:domain2 relabelfrom resource_map
+        dom0_t intruder_t_building:mmu map_read map_write
+        dom0_t intruder_t_building:grant map_read map_write unmap
+        dom0_t intruder_t:domain2 relabelto
+        dom0_t intruder_t:domain pause destroy getdomaininfo
+        dom0_t intruder_t:grant map_read map_write unmap
+        dom0_t_channel intruder_t_building:event bind
+        intruder_t_building intruder_t:domain transition
+        """,
+    )
+
+
 @pytest.mark.interop
 @pytest.mark.skipif(not shutil.which("sesearch"), reason="needs sesearch")
 def test_sesearch_reads_the_same_from_the_compiled_policy(tmp_path):
