@@ -108,9 +108,11 @@ def resolve_graph(console: Console, texts: list[str], target: TargetOptions, ind
 
 def edge_values(edge: Edge) -> dict[str, Any]:
     """A step as a JSON value."""
-    return {"name": edge.name, "version": edge.version, "specifier": edge.specifier or "*"}
+    values = {"name": edge.name, "version": edge.version, "specifier": edge.specifier or "*"}
+    return values | ({"override": edge.override} if edge.override else {})
 
 
 def edge_text(edge: Edge) -> str:
     """A step for people: `score 1.0.0 (>=1,<2)`."""
-    return f"{edge.name} {edge.version or 'is not locked'}" + (f" ({edge.specifier})" if edge.specifier else "")
+    asked = ", ".join(filter(None, (edge.specifier, edge.override and f"override {edge.override}")))
+    return f"{edge.name} {edge.version or 'is not locked'}" + (f" ({asked})" if asked else "")

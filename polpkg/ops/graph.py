@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class Edge(NamedTuple):
-    """A step along a requirement to `name`: the version that is locked there, and the specifier that asked for it."""
+    """A step along a requirement to `name`: the version that is locked there, and the specifier that asked for it.
+
+    `override`: the specifier that counted instead, empty when it is the one that asked.
+    """
 
     name: str
     version: str
     specifier: str
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,9 @@ class Graph:
 
     def edge(self, requirement: Requirement) -> Edge:
         """The step that `requirement` is."""
-        package = self.lock.get(requirement.name)
-        return Edge(requirement.name, package.version if package else "", requirement.path or requirement.specifier)
+        name, package = requirement.name, self.lock.get(requirement.name)
+        override = "" if requirement.is_path else self.lock.overrides.get(name, "")
+        return Edge(name, package.version if package else "", requirement.path or requirement.specifier, override)
 
     def roots(self) -> tuple[Edge, ...]:
         """Where a tree begins: what was asked for."""

@@ -34,38 +34,36 @@ def why_stale(
     overrides: Mapping[str, str] | None = None,
 ) -> tuple[StaleReason, ...]:
     """Why `lock` is not an answer to what is asked for; nothing when it is one."""
-    wanted = overrides or {}
     roots = sorted(set(requirements))
     return (
-        *(StaleReason(text, name, "packages") for name, text in _unmet(lock, roots, "policy.toml", wanted)),
-        *_unmet_between(lock, wanted),
+        *(StaleReason(text, name, "packages") for name, text in _unmet(lock, roots, "policy.toml")),
+        *_unmet_between(lock),
         *_other_options(lock, options),
         *_options_of_absent(lock, options),
-        *_other_overrides(lock, wanted),
+        *_other_overrides(lock, overrides or {}),
         *(StaleReason(f"nothing requires {package}", package.name) for package in _unneeded(lock, roots)),
     )
 
 
-def _unmet(
-    lock: Lockfile, requirements: Iterable[Requirement], by: str, overrides: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """The name and the reason for each requirement that the lock does not meet, once overrides are in their place."""
+def _unmet(lock: Lockfile, requirements: Iterable[Requirement], by: str) -> Iterator[tuple[str, str]]:
+    """The name and the reason for each requirement that the lock does not meet, with its own overrides in force."""
     for asked in requirements:
         name = asked.name
-        requirement = asked if asked.is_path or name not in overrides else Requirement(name, overrides[name])
+        overridden = name in lock.overrides and not asked.is_path
+        requirement = Requirement(name, lock.overrides[name]) if overridden else asked
         package = lock.get(name)
         if package is None:
             yield name, f"{by} requires {name}, which is not locked"
         elif not requirement.accepts(package.version):
-            says = "[overrides] says" if requirement is not asked else f"{by} requires"
+            says = "[overrides] says" if overridden else f"{by} requires"
             yield name, f"{says} {requirement}, and {package.version} is locked"
         elif requirement.is_path and package.index != PATH:
             yield name, f"{by} requires {requirement}, and a package of the index {package.index} is locked"
 
 
-def _unmet_between(lock: Lockfile, overrides: Mapping[str, str]) -> Iterator[StaleReason]:
+def _unmet_between(lock: Lockfile) -> Iterator[StaleReason]:
     for package in lock.packages:
-        for _, text in _unmet(lock, package.requires, str(package), overrides):
+        for _, text in _unmet(lock, package.requires, str(package)):
             yield StaleReason(text, package.name)
 
 

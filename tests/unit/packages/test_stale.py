@@ -48,6 +48,12 @@ def test_an_override_counts_instead_of_what_is_asked():
     assert why_stale(lock, [Requirement("a"), Requirement("b", ">=9")], ON, {"b": "<1"}) == ()
 
 
+def test_a_lock_that_is_at_odds_with_its_own_override():
+    lock = Lockfile((A, B), overrides={"b": "<1"})
+    (reason,) = why_stale(lock, [Requirement("a")], ON, {"b": "<1"})
+    assert str(reason) == "[overrides] says b<1, and 1.5 is locked"
+
+
 @pytest.mark.parametrize(
     ("wanted", "held", "text", "table"),
     [
