@@ -18,7 +18,7 @@ from polpkg.packages.project import read_project
 from polpkg.packages.project_edit import ProjectChange, apply_change, edit_project, render_project
 from polpkg.packages.requirement import Requirement, parse_requirement
 from polpkg.packages.toml_places import find_place
-from polpkg.packages.versions import satisfies, sorted_versions
+from polpkg.packages.versions import plain_matches, plain_releases, satisfies, sorted_versions
 
 plain_versions = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
 clauses = st.tuples(st.sampled_from(("==", "!=", "<", "<=", ">", ">=", "~=")), plain_versions).filter(
@@ -34,6 +34,16 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 @settings(max_examples=500)
 def test_plain_comparisons_agree_with_packaging(version, specifier):
     assert satisfies(version, specifier) == SpecifierSet(specifier).contains(version, prereleases=True)
+
+
+@given(st.lists(plain_versions, max_size=12, unique=True), specifiers | st.sampled_from(("", "*")))
+@settings(max_examples=500)
+def test_all_versions_at_once_are_as_each_alone(versions, specifier):
+    ascending = sorted_versions(versions)
+    matches = plain_matches(plain_releases(ascending), specifier)
+    assert [bool(matches >> number & 1) for number in range(len(versions))] == [
+        satisfies(version, specifier) for version in ascending
+    ]
 
 
 @given(st.lists(plain_versions | st.sampled_from(("1.0rc1", "2.dev1", "1!0", "1.0.post1")), max_size=8))

@@ -30,6 +30,9 @@ class World:
     def releases(self, package):
         return tuple(r for r in self._releases if r.name == package)
 
+    def prefetch(self, packages):
+        pass
+
     def names(self):
         return tuple(sorted({r.name for r in self._releases}))
 

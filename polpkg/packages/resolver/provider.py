@@ -20,7 +20,7 @@ from polpkg.packages.resolver.solver.term import Term
 from polpkg.packages.versions import asks_for_prereleases, exact_version, is_prerelease, same_version, satisfies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from polpkg.packages.index.release import Release
     from polpkg.packages.resolver.request import ResolutionRequest
@@ -31,6 +31,10 @@ class ReleaseSource(Protocol):
 
     def releases(self, package: str) -> tuple[Release, ...]:
         """The releases of `package` in the one index that it belongs to."""
+        ...
+
+    def prefetch(self, packages: Iterable[str]) -> None:
+        """`packages` will be asked for soon; returns at once."""
         ...
 
     def names(self) -> tuple[str, ...]:
@@ -47,9 +51,17 @@ class _Conflict(NamedTuple):
 
 
 class CatalogProvider:
-    """A view of a catalog under one request: which versions there are, may be chosen, and bring what with them."""
+    """A view of a catalog under one request: which versions there are, may be chosen, and bring what with them.
 
-    def __init__(self, request: ResolutionRequest, source: ReleaseSource) -> None:
+    `prereleases`: packages whose pre-releases may be chosen besides those that the request names.  `asked_late`:
+    packages whose pre-releases a requirement turned out to ask for when they had been ruled out already.
+    """
+
+    def __init__(
+        self, request: ResolutionRequest, source: ReleaseSource, prereleases: frozenset[str] = frozenset()
+    ) -> None:
+        self.asked_late: set[str] = set()
+        self._prereleases = {*request.prereleases, *prereleases}
         self._request = request
         self._source = source
         self._loaded: dict[str, KnownVersions] = {}
@@ -60,7 +72,9 @@ class CatalogProvider:
     def versions(self, package: str) -> KnownVersions:
         """The releases of `package`, which may be none."""
         if package not in self._loaded:
-            self._loaded[package] = KnownVersions(package, self._source.releases(package))
+            known = self._loaded[package] = KnownVersions(package, self._source.releases(package))
+            if known.releases:
+                self._source.prefetch(known.releases[0 if self._request.minimal else -1].requires)
         return self._loaded[package]
 
     def describe(self, package: str, versions: int) -> str:
@@ -69,6 +83,7 @@ class CatalogProvider:
 
     def requested(self) -> Iterator[Incompatibility]:
         """What the request asks for."""
+        self._source.prefetch(sorted({requirement.name for requirement in self._request.requirements}))
         for requirement in sorted(self._request.requirements):
             name = requirement.name
             specifier, text = ("", "") if requirement.is_path else self._in_force(name, requirement.specifier)
@@ -104,16 +119,27 @@ class CatalogProvider:
     def dependencies(self, package: str, version: int) -> Iterator[Incompatibility]:
         """The requirements of `version`, each stated for every version that has the same one."""
         on = {"", *self._request.options.get(package, ())}
-        for (option, name, specifier), versions in self.versions(package).requiring.items():
-            if option not in on or not versions >> version & 1:
-                continue
+        requiring = [
+            (key, versions)
+            for key, versions in self.versions(package).requiring.items()
+            if key[0] in on and versions >> version & 1
+        ]
+        self._source.prefetch([name for (_, name, _), _ in requiring])
+        for (option, name, specifier), versions in requiring:
             in_force, text = self._in_force(name, specifier)
             fitting = self.versions(name).matching(in_force)
+            if asks_for_prereleases(in_force):
+                self._allow_prereleases(name)
             terms = (Term(package, versions), Term(name, ~fitting))
             if fitting:
                 yield incompatibility(terms, Required(package, name, text, option))
             else:
                 yield incompatibility(terms, Missing(package, name, text, self._why_none_fits(name), option))
+
+    def _allow_prereleases(self, package: str) -> None:
+        if package in self._constrained and not self._wants_prereleases(package):
+            self.asked_late.add(package)
+        self._prereleases.add(package)
 
     def constraints(self, package: str) -> Iterator[Incompatibility]:
         """Versions that must not be chosen, and what the package excludes among those asked about before."""
@@ -136,7 +162,8 @@ class CatalogProvider:
         if not self._wants_prereleases(package):
             prereleases = known.where(lambda release: is_prerelease(release.version))
             remedy = f"to allow pre-releases, name one, as in `{package}>={known.last(prereleases)}`"
-            yield "is a pre-release, which nobody asked for", prereleases & ~wanted, remedy
+            if prereleases != known.all:
+                yield "is a pre-release, which nobody asked for", prereleases & ~wanted, remedy
         options = self._request.options.get(package, ())
         for option, versions in known.grouped(lambda r: [o for o in options if o not in r.options]).items():
             yield f"has no option {option}", versions, f"turn the option {option} of `{package}` off"
@@ -158,7 +185,7 @@ class CatalogProvider:
     def _wants_prereleases(self, package: str) -> bool:
         by_path = any(r.is_path for r in self._request.requirements if r.name == package)
         asked = any(asks_for_prereleases(specifier) for specifier in self._specifiers(package))
-        return by_path or asked or package in self._request.prereleases
+        return by_path or asked or package in self._prereleases
 
     def _contests(self, package: str) -> Iterator[Incompatibility]:
         """Two packages cannot both hold an exclusive function for every client."""

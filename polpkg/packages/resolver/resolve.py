@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from polpkg.packages.index.release import Release
 
+    _Answer = Mapping[str, int] | Incompatibility
+
 _NAMED = 12
 
 
@@ -27,8 +29,7 @@ def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
     `no-solution`) with the proof, `UsageError` for an option of a package that is not needed, and what the indexes
     raise.
     """
-    provider = CatalogProvider(request, source)
-    answer = solve(provider, provider.requested())
+    provider, answer = _solve(request, source)
     if isinstance(answer, Incompatibility):
         raise _failure(request, provider, source, answer)
     _check_options(request, answer)
@@ -37,6 +38,17 @@ def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
         for name, number in answer.items()
     )
     return Resolution(tuple(sorted(request.requirements)), tuple(packages))
+
+
+def _solve(request: ResolutionRequest, source: ReleaseSource) -> tuple[CatalogProvider, _Answer]:
+    """Solve it; once more, with more pre-releases, when some were asked for after the search had ruled them out."""
+    prereleases: frozenset[str] = frozenset()
+    while True:
+        provider = CatalogProvider(request, source, prereleases)
+        answer = solve(provider, provider.requested())
+        if not isinstance(answer, Incompatibility) or provider.asked_late <= prereleases:
+            return provider, answer
+        prereleases |= provider.asked_late
 
 
 def _resolved(release: Release, options: tuple[str, ...]) -> ResolvedPackage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import process_time
 
 from dependency_graphs import MAKERS, Graph, Interval, problem_with
@@ -27,6 +27,9 @@ def solve_with_polpkg(graph: Graph) -> Callable[[], Answer]:
     class Source:
         def releases(self, package: str) -> tuple[Release, ...]:
             return releases.get(package, ())
+
+        def prefetch(self, packages: Iterable[str]) -> None:
+            pass
 
         def names(self) -> tuple[str, ...]:
             return tuple(releases)
@@ -122,12 +125,6 @@ def solve_with_resolvelib(graph: Graph) -> Callable[[], Answer]:
         return {name: version for name, (_, version) in result.mapping.items()}
 
     return run
-
-
-def solve_with_pubgrub(graph: Graph) -> Callable[[], Answer]:
-    import pubgrub_py
-
-    raise NotImplementedError(dir(pubgrub_py))
 
 
 SOLVERS = {

@@ -105,6 +105,22 @@ def test_prereleases_only_when_asked_for(attempt, failure):
     assert "pre-release" in failure(releases, "a>=1.5").derivation[0]
 
 
+def test_a_package_may_ask_for_prereleases_of_another(attempt):
+    releases = [release("a", "1", "lib>=2rc1"), release("b", "1", "lib"), release("lib", "1"), release("lib", "2rc1")]
+    assert versions(attempt(releases, "a", "b")) == {"a": "1", "b": "1", "lib": "2rc1"}
+    assert versions(attempt(releases, "b")) == {"b": "1", "lib": "1"}
+
+
+def test_prereleases_asked_for_late_are_found_all_the_same(attempt):
+    releases = [release("a", "1", "lib>1 z"), release("z", "1", "y"), release("y", "1", "lib==2rc1")]
+    releases += [release("lib", "1"), release("lib", "2rc1"), release("lib", "3rc1")]
+    assert versions(attempt(releases, "a"))["lib"] == "2rc1"
+
+
+def test_a_package_that_has_only_prereleases_needs_no_asking(attempt):
+    assert versions(attempt([release("a", "1rc1"), release("a", "1rc2")], "a")) == {"a": "1rc2"}
+
+
 def test_locked_versions_are_kept_where_they_fit(attempt):
     releases = [release("a", "1", "b"), release("b", "1"), release("b", "2")]
     assert versions(attempt(releases, "a", prefer={"b": "1"})) == {"a": "1", "b": "1"}
