@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from polpkg.diagnostics import Place
 
 
+_LONGEST_SHOWN = 80
+
+
+def shorten(word: str) -> str:
+    """`word` as a message quotes it: a text that is no policy may be one word of many megabytes."""
+    return word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}..."
+
+
 class SyntaxProblem(Exception):  # noqa: N818 - a signal inside the parser, turned into a Diagnostic
     """Word `index` is not what the grammar wants."""
 
@@ -59,14 +67,14 @@ class Cursor:
     def unexpected(self, expected: str, *, a_name: bool = False) -> SyntaxProblem:
         """The problem that something else was expected here: `a_name` of what `expected` says."""
         word = self.word
-        found = f"`{word}`" if word else "the end of the text"
+        found = f"`{shorten(word)}`" if word else "the end of the text"
         hint = ""
         if a_name and word in RESERVED:
             hint = f"`{word}` is a word of the policy language and cannot be used as a name"
         elif word == ")":
             hint = "a macro that is not defined, or called with too many arguments, is left in the text like this"
         elif word == "(":
-            name = self.values[self.at - 1]
+            name = shorten(self.values[self.at - 1])
             hint = f"`{name}` is not a macro here: is the package that defines it among the requirements?"
         return SyntaxProblem(self.at, f"expected {expected} but found {found}", hint)
 

@@ -42,7 +42,7 @@ from polpkg.policy.ir.statements import (
     TypeRuleKind,
     UserDeclaration,
 )
-from polpkg.policy.syntax.te.cursor import Cursor, SyntaxProblem
+from polpkg.policy.syntax.te.cursor import Cursor, SyntaxProblem, shorten
 from polpkg.policy.syntax.te.expressions import read_boolean_expression, read_constraint_expression
 from polpkg.policy.syntax.te.lexer import Located, Words
 from polpkg.policy.syntax.te.words import STATEMENTS, XEN_REFUSES
@@ -89,8 +89,28 @@ class _Parser(Cursor):
                 self.at += 1
                 self.statements.append(method(self, place))
             except SyntaxProblem as problem:
+                if (cut := self._cut_off(start, problem)) is not None:
+                    self.problems.append(cut.diagnostic(self.words))
+                    self.at = cut.index
+                    continue
                 self.problems.append(problem.diagnostic(self.words))
                 self._recover(start, problem)
+
+    def _cut_off(self, start: int, problem: SyntaxProblem) -> SyntaxProblem | None:
+        """What to say instead when the statement at `start` ran on into the next fragment: its own one is wrong."""
+        fragment = self._fragment(start)
+        if problem.shown is not None or self._fragment(problem.index) == fragment:
+            return None
+        edge = problem.index
+        while self._fragment(edge - 1) != fragment:
+            edge -= 1
+        message = f"the fragment ends before this `{self.values[start]}` statement does"
+        cut = SyntaxProblem(edge, message, "is a `;` or a `}` missing?")
+        cut.shown = start
+        return cut
+
+    def _fragment(self, index: int) -> str:
+        return self.words.place(index).stack()[0].source.file
 
     def _recover(self, start: int, problem: SyntaxProblem) -> None:
         """Goes on after the statement that began at `start` and went wrong at the word of `problem`.
@@ -129,7 +149,7 @@ class _Parser(Cursor):
             message, hint = f"`{self.word}` statements are not supported", "use `bool`" if word == "tunable" else ""
             raise SyntaxProblem(self.at, message, hint, "unsupported-statement")
         if self.values[self.at + 1] == "(":
-            message = f"`{self.word}` is not a statement, and no macro of this name is visible here"
+            message = f"`{shorten(self.word)}` is not a statement, and no macro of this name is visible here"
             hint = "require the package that defines it, or check the spelling"
             raise SyntaxProblem(self.at, message, hint, "unknown-macro")
         self.fail("a statement")
@@ -144,7 +164,7 @@ class _Parser(Cursor):
         """Points behind what was read, unless there is more on the same line."""
         problem = self.unexpected("`;`")
         if not self.word or self.words.is_first_on_line(self.at):
-            problem = SyntaxProblem(self.at, f"expected `;` after `{self.values[self.at - 1]}`")
+            problem = SyntaxProblem(self.at, f"expected `;` after `{shorten(self.values[self.at - 1])}`")
             problem.shown = self.at - 1
         problem.is_complete = True
         return problem

@@ -34,6 +34,23 @@ def test_line_marks():
     assert places == [("a.te", 1, 1), ("a.te", 10, 1), ("a.te", 11, 1), ("two.te", 1, 1), ("three.te", 7, 2)]
 
 
+@pytest.mark.parametrize(
+    "unfinished", ["allow a_t b_t:domain { create", "type a_t, ", "if (x) { allow a_t b_t:domain create;"]
+)
+def test_a_statement_that_runs_into_the_next_fragment_is_wrong_where_it_began(unfinished):
+    statements, (found,) = parse(f'type a_t;\n{unfinished}\n#line 1 "next.te"\ntype b_t;\ntype c_t;')
+    assert "the fragment ends before this" in found.message
+    assert (found.origin.file, found.origin.line, found.origin.column) == ("a.te", 2, 1)
+    assert [statement.name for statement in statements] == ["a_t", "b_t", "c_t"]
+
+
+@pytest.mark.parametrize("text", ["{}", "{}(b)", "type a_t {} b;", "type a_t\n{};"])
+def test_a_word_of_many_megabytes_is_not_quoted_in_full(text):
+    _, problems = parse(text.format("a" * 1_000_000))
+    assert problems
+    assert max(len(found.message) for found in problems) < 300
+
+
 def test_a_mark_must_be_at_the_beginning_of_a_line():
     statements, _ = parse("type a_t; #line 10\ntype b_t;")
     assert statements[1].place.line == 2
