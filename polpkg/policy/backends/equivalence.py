@@ -8,15 +8,17 @@ anything else; one without a name is a real difference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from polpkg.policy.backends.cil import statements
 from polpkg.policy.backends.naming import Naming
-from polpkg.policy.ir.linked import LinkedAvRule, LinkedPolicy, LinkedTerm, LinkedTypeRule, bits
+from polpkg.policy.ir.linked import LinkedAvRule, LinkedExpression, LinkedPolicy, LinkedTerm, LinkedTypeRule, bits
 from polpkg.policy.ir.statements import BooleanOperator
 from polpkg.policy.policydb.canonical import canonical
+from polpkg.policy.policydb.conditions import meaning
+from polpkg.policy.policydb.layout import CONDITION_BOOLEAN
 from polpkg.policy.policydb.lift import lift
 from polpkg.policy.policydb.model import PolicyDb
 
@@ -25,6 +27,7 @@ RULES = {
     "expanded-attribute": "rules on an attribute may be written out for its types instead",
     "unused-role": "a role without types may be left out: no context can have it",
     "constraint-names": "a constraint may name attributes or their types, as long as the types are the same",
+    "condition-spelling": "a condition may be spelt in another way that means the same",
     "redundant-conditional": "a conditional rule may be left out when the same is allowed unconditionally",
 }
 """The rules by which compilers may differ, and what each says."""
@@ -87,8 +90,16 @@ def explain_differences(left: PolicyDb, right: PolicyDb) -> tuple[PolicyDifferen
     a, b = lift(left), lift(right)
     found = [*headers, *_statement_differences(a, b), *_attribute_differences(a, b), *_grant_differences(a, b)]
     if len(found) == len(headers):
-        found.append(PolicyDifference("constraint", "the same types are named otherwise", "constraint-names"))
+        found += _spelling_differences(left, right)
     return tuple(found)
+
+
+def _spelling_differences(left: PolicyDb, right: PolicyDb) -> Iterator[PolicyDifference]:
+    """What is left when two policies that are not the same bytes say the same."""
+    if left.conditionals != right.conditionals:
+        yield PolicyDifference("rule", "the same conditions are spelt otherwise", "condition-spelling")
+    if replace(left, conditionals=()) != replace(right, conditionals=()):
+        yield PolicyDifference("constraint", "the same types are named otherwise", "constraint-names")
 
 
 def are_equivalent(left: PolicyDb, right: PolicyDb) -> bool:
@@ -182,7 +193,9 @@ def _used_attributes(policy: LinkedPolicy) -> set[str]:
 
 def _grant_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDifference]:
     number: dict[str, int] = {}
-    left, right = _grants(a, number), _grants(b, number)
+    every = sorted({symbol.name for policy in (a, b) for symbol in policy.booleans})
+    shared = {name: n for n, name in enumerate(every, 1)}
+    left, right = _grants(a, number, shared), _grants(b, number, shared)
     names = list(number)
     for key in sorted(left.keys() | right.keys(), key=str):
         one, other = left.get(key, {}), right.get(key, {})
@@ -209,9 +222,10 @@ def _grant_difference(
     )
 
 
-def _grants(policy: LinkedPolicy, number: dict[str, int]) -> Grants:
-    """Every rule with attributes expanded; `number` gives types the same bit in both policies."""
+def _grants(policy: LinkedPolicy, number: dict[str, int], shared: Mapping[str, int]) -> Grants:
+    """Every rule with attributes expanded; `number` gives types, `shared` booleans the same number in both policies."""
     names = Naming(policy)
+    booleans = [shared[name] for name in names.booleans]
     mine = [number.setdefault(symbol.name, len(number)) if not symbol.is_attribute else -1 for symbol in policy.types]
     targets = [sum(1 << mine[bit] for bit in bits(policy.expand(n))) for n in range(len(policy.types))]
     sources = [[names.types[bit] for bit in bits(policy.expand(n))] for n in range(len(policy.types))]
@@ -230,10 +244,18 @@ def _grants(policy: LinkedPolicy, number: dict[str, int]) -> Grants:
     for rule in (*policy.rules, *policy.type_rules):
         add(rule, ())
     for conditional in policy.conditionals:
-        expression = tuple(
-            term.name if isinstance(term, BooleanOperator) else names.booleans[term] for term in conditional.expression
-        )
-        for branch, rules in ((True, conditional.then), (False, conditional.otherwise)):
+        condition, is_negated = _condition(conditional.expression, booleans)
+        for branch, rules in ((not is_negated, conditional.then), (is_negated, conditional.otherwise)):
             for rule in rules:
-                add(rule, (expression, branch))
+                add(rule, (condition, branch))
     return found
+
+
+def _condition(expression: LinkedExpression, booleans: Sequence[int]) -> tuple[object, bool]:
+    """What all spellings of a condition have in common, and whether this one is its negation."""
+    return meaning(
+        tuple(
+            (int(term), 0) if isinstance(term, BooleanOperator) else (CONDITION_BOOLEAN, booleans[term])
+            for term in expression
+        )
+    )

@@ -21,6 +21,9 @@ Condition: TypeAlias = tuple[tuple[int, int], ...]
 MAX_TABLE_BOOLEANS = 5
 """Up to this many booleans a condition is known by its truth table."""
 
+MAX_COMPARED_BOOLEANS = 12
+"""Up to this many booleans `meaning` looks at every world."""
+
 _NOT = (int(BooleanOperator.NOT), 0)
 
 
@@ -50,6 +53,32 @@ def identity(condition: Condition) -> object:
     worlds = product((False, True), repeat=len(booleans))
     table = tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
     return (tuple(booleans), table)
+
+
+def meaning(condition: Condition) -> tuple[object, bool]:
+    """A value that is equal for all spellings of a condition and of its negation, and which of the two it is.
+
+    Booleans that make no difference are left out.  Conditions over more than `MAX_COMPARED_BOOLEANS` are compared by
+    their words.
+    """
+    booleans = sorted({boolean for kind, boolean in condition if kind == CONDITION_BOOLEAN})
+    if len(booleans) > MAX_COMPARED_BOOLEANS:
+        return normalise(condition)
+    worlds = product((False, True), repeat=len(booleans))
+    table = tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
+    for position in range(len(booleans) - 1, -1, -1):
+        off, on = _halves(table, len(table) >> (position + 1))
+        if off == on:
+            table = off
+            del booleans[position]
+    is_negated = table[0]
+    return (tuple(booleans), tuple(value != is_negated for value in table)), is_negated
+
+
+def _halves(table: tuple[bool, ...], step: int) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """The values while one boolean is off and while it is on; `step` worlds lie between the two."""
+    off = tuple(value for number, value in enumerate(table) if not number & step)
+    return off, tuple(value for number, value in enumerate(table) if number & step)
 
 
 def evaluate(condition: Condition, values: Mapping[int, bool]) -> bool:

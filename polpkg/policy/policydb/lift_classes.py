@@ -53,12 +53,16 @@ def _names(permissions: Iterable[model.PermissionDatum]) -> tuple[str, ...]:
 def lift_constraints(
     policy: model.PolicyDb, types: list[int], roles: list[int], users: list[int]
 ) -> tuple[LinkedConstraint, ...]:
-    """The constraints of every class; `types`, `roles` and `users` say what each number of the file becomes."""
+    """The constraints of every class; `types`, `roles` and `users` say what each number of the file becomes.
+
+    Permissions that a class does not have are left out, as they are of rules.
+    """
     numbers = {"t": types, "r": roles, "u": users}
     found = [
-        _constraint(datum.value - 1, "constrain", node, numbers)
+        _constraint(datum.value - 1, "constrain", node._replace(permissions=permissions), numbers)
         for datum in policy.classes.entries
         for node in datum.constraints
+        if (permissions := node.permissions & (1 << datum.primary) - 1)
     ]
     found += [
         _constraint(datum.value - 1, "validatetrans", node._replace(permissions=0), numbers)

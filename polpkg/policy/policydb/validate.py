@@ -16,6 +16,7 @@ from polpkg.policy.policydb.ebitmap import Ebitmap, end
 
 _MAX_PERMISSIONS = 32
 _MAX_DEPTH = 2000
+_MAX_INITIAL_SIDS = 4096  # no hypervisor has more than 32; a table of them is made
 _OPERATORS = range(1, 6)
 _CONDITION_OPERATORS = range(2, 8)
 
@@ -228,6 +229,8 @@ def _check_labels(policy: model.PolicyDb) -> None:
         _within("type", change.target, types)
         _within("class", change.security_class, classes)
         _check_range(policy, change.range)
+    for sid in policy.object_contexts[0]:
+        _within("initial SID", sid.low, _MAX_INITIAL_SIDS)
     for contexts in policy.object_contexts:
         for item in contexts:
             _check_context(policy, item.context)

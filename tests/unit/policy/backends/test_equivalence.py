@@ -7,6 +7,7 @@ import pytest
 from polpkg.policy.backends.equivalence import RULES, are_equivalent, explain_differences
 from polpkg.policy.ir.linked import LinkedAvRule, LinkedConditional, RoleSymbol
 from polpkg.policy.ir.statements import AvKind
+from polpkg.policy.ir.statements import BooleanOperator as Op
 from polpkg.policy.policydb import layout, lower
 
 
@@ -100,6 +101,21 @@ def test_a_redundant_conditional_may_go(samples):
     assert {rule for _, rule in explained(longer, policy)} == {"redundant-conditional"}
     other = LinkedConditional((samples.X,), (always._replace(permissions=0b010),), ())
     assert explained(replace(policy, conditionals=(*policy.conditionals, other)), policy) == [("rule", "")]
+
+
+def test_conditions_are_compared_by_what_they_mean(samples):
+    policy = samples.sample()
+    rule = policy.rules[0]._replace(permissions=0b010)
+    first, second = 0, 1
+    one = LinkedConditional((first, second, Op.AND, Op.NOT), (rule,), ())
+    other = LinkedConditional((first, Op.NOT, second, Op.NOT, Op.OR), (rule,), ())
+    opposite = LinkedConditional((first, second, Op.AND), (rule,), ())
+
+    def with_condition(conditional):
+        return replace(policy, conditionals=(*policy.conditionals, conditional))
+
+    assert explained(with_condition(one), with_condition(other)) == [("rule", "condition-spelling")]
+    assert ("rule", "") in explained(with_condition(one), with_condition(opposite))
 
 
 def test_a_role_without_types_may_go(samples):
