@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.errors import UsageError
+from polpkg.errors import PolicyError, UsageError
 from polpkg.ops.output import write_output
 from polpkg.packages.archive import archive_time, pack
 from polpkg.packages.manifest_reader import MANIFEST_FILE, read_manifest
@@ -95,7 +95,8 @@ def import_tree(
 ) -> tuple[WrittenPackage, ...]:
     """Writes the archives of the packages that `tree` becomes into the directory `output`, and names them.
 
-    Raises UsageError when `tree` is neither kind of input, or `name` cannot be the name of a package.
+    Raises UsageError when `tree` is neither kind of input, or `name` cannot be the name of a package, and PolicyError
+    for a file that is no policy.conf.
     """
     if not is_name(name):
         raise UsageError("bad-package-name", f"`{name}` cannot be the name of a package", hint=NAME_RULE)
@@ -236,4 +237,17 @@ def module_name(name: str) -> str:
 
 
 def _monolith(file: Path, name: str, version: str) -> ImportedPackage:
+    """One package of a policy.conf, which is read once so that nothing else is taken for one."""
+    from polpkg.diagnostics import Source
+    from polpkg.policy.syntax.te import PlainText, parse_te
+
+    try:
+        text = file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise PolicyError("not-utf-8", f"{file} is not UTF-8 at byte {error.start}, and no policy.conf") from None
+    statements, problems = parse_te(PlainText(Source(str(file), text)))
+    if problems:
+        raise PolicyError.of(problems)
+    if not statements:
+        raise PolicyError("empty-policy", f"{file} has no statement")
     return ImportedPackage(name, version, "A policy.conf, imported unchanged", (("policy/policy.conf", file),))

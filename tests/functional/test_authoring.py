@@ -339,3 +339,10 @@ def test_offline_refuses_the_network(call, tmp_path):
     (tmp_path / "policy.toml").write_text('[indexes.far]\nurl = "https://example.org/index"\ntrust = "none"\n')
     for words in (["lock", "vmv"], ["info", "vmv"], ["tree", "vmv"]):
         assert call(*words, "--offline").code == 7
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"\xff\xfe", b"", b"# nothing\n"])
+def test_a_file_that_is_no_policy_conf_is_not_imported(call, tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    assert call("import", "file", "-o", "out", "--name", "y").code == 5
+    assert not (tmp_path / "out").exists()
