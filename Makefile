@@ -20,8 +20,8 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 .PHONY: help demo test check format bench coverage xenlab oracles clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/installed ## Install the package vmv into build/demo and show what came of it
 	@rm -rf build/demo
@@ -96,3 +96,8 @@ oracles:
 			</dev/null >/dev/null || echo "Could not install them."; \
 	fi; \
 	for tool in $(ORACLES); do command -v $$tool >/dev/null || echo "$$tool is missing: tests that need it are skipped"; done
+
+.PHONY: bench-resolve
+bench-resolve: $(VENV)/development ## Measure the resolver beside others on seeded graphs (CASES="realistic deep" for some)
+	cd tests && ../$(BIN)/python -m bench.resolve $(CASES)
+	$(TOOK)

@@ -127,10 +127,33 @@ def solve_with_resolvelib(graph: Graph) -> Callable[[], Answer]:
     return run
 
 
+def solve_with_pubgrub(graph: Graph) -> Callable[[], Answer]:
+    from pubgrub_py import ResolutionError, Resolver
+
+    def specifier(interval: Interval) -> str:
+        return f">={interval.low}.0.0, <={interval.high}.0.0"
+
+    resolver = Resolver()
+    for name, table in graph.packages.items():
+        for version, requires in enumerate(table, start=1):
+            resolver.add_package(name, f"{version}.0.0", {need: specifier(i) for need, i in requires.items()})
+    asked = {name: specifier(interval) for name, interval in graph.requirements.items()}
+
+    def run() -> Answer:
+        try:
+            found = resolver.resolve(asked)
+        except ResolutionError:
+            return None
+        return {name: int(version.split(".")[0]) for name, version in found.items()}
+
+    return run
+
+
 SOLVERS = {
     "polpkg": solve_with_polpkg,
     "nab-resolver": solve_with_nab,
     "resolvelib": solve_with_resolvelib,
+    "pubgrub-py": solve_with_pubgrub,
 }
 
 
