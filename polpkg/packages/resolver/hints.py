@@ -37,7 +37,7 @@ def _hint(fact: Incompatibility, asked: set[str], names: Callable[[], Iterable[s
 
 
 def _without(package: str, other: str, asked: set[str]) -> str:
-    removable = sorted({package, other} & asked)
-    if removable:
-        return f"remove {' or '.join(f'`{name}`' for name in removable)}"
-    return f"do without what requires `{package}` or what requires `{other}`"
+    if {package, other} <= asked:
+        return f"remove `{min(package, other)}` or `{max(package, other)}`"
+    ways = [f"remove `{name}`" if name in asked else f"do without what requires `{name}`" for name in (package, other)]
+    return " or ".join(ways)

@@ -33,7 +33,8 @@ def answer(case, memory_index):
     try:
         resolution = resolve(request, Catalog([memory_index("main", *releases(case))]))
     except ResolutionError as error:
-        return [f"{error.code}: {error.message}", *error.derivation]
+        hint = [f"hint: {error.hint}"] if error.hint else []
+        return [f"{error.code}: {error.message}", *error.derivation, *hint]
     return [str(package.release) for package in resolution.packages]
 
 
@@ -44,7 +45,7 @@ def test_resolutions_and_proofs(name, golden, memory_index):
 
 
 def test_there_are_cases():
-    assert len(CASES) >= 7
+    assert len(CASES) >= 12
 
 
 def test_a_manifest_with_many_problems(golden):

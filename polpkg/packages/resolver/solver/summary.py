@@ -20,7 +20,8 @@ _NAMED = 8
 
 def summary(core: Core, words: Words, steps: int, longest: int) -> tuple[str, ...]:
     """At most `longest` numbered lines: what `core` rests on, and how many `steps` the proof from there has."""
-    asked = [f"{fact.cause.package}{fact.cause.specifier}" for fact in core.facts if isinstance(fact.cause, Requested)]
+    requested = [fact.cause for fact in core.facts if isinstance(fact.cause, Requested)]
+    asked = [f"{cause.package}{cause.specifier}" for cause in sorted(requested)]
     lines = [f"You asked for {_listed(asked, 'and')}"] if asked else []
     groups = _by_package(core)
     room = longest - len(lines) - 2
