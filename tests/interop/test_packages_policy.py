@@ -75,6 +75,8 @@ ORDINARY = """
     dom0_t xen_t:xen getscheduler setscheduler pm_op tbufcontrol writeconsole
     dom0_t device_t:resource setup add_device remove_device use_iommu use_noiommu plug unplug
     dom0_t irq_t:hvm bind_irq
+    dom0_t domio_t:resource add remove
+    domio_t device_t:resource use_iommu
     dom0_t dm_dom_t:domain2 make_priv_for
     dom0_t domU_t:domain2 set_as_target
     dm_dom_t domU_t:domain set_target
@@ -258,6 +260,7 @@ FORBIDDEN = [
     ("dom0 copies from pages of the network domain only to serve its disk", "allow dom0_t netdom_t:grant copy;"),
     ("dom0 copies from no page of the storage domain", "allow dom0_t stordom_t:grant copy;"),
     ("only the network domain uses its devices", "allow dom0_t netdom_device_t:resource use_noiommu;"),
+    ("only the network domain uses its devices", "allow xen_t netdom_device_t:resource use_iommu;"),
     ("only the storage domain uses its devices", "allow netdom_t stordom_device_t:resource use_iommu;"),
     ("the network domain rules over nothing and reaches granted pages only", "allow netdom_t domU_t:mmu map_read;"),
     ("the network domain rules over nothing and reaches granted pages only", "allow netdom_t domU_t:domain shutdown;"),
@@ -266,6 +269,7 @@ FORBIDDEN = [
         "allow netdom_t irq_t:resource use_iommu;",
     ),
     ("the storage domain rules over nothing and reaches granted pages only", "allow stordom_t xen_t:xen physinfo;"),
+    ("the storage domain rules over nothing and reaches granted pages only", "allow stordom_t domio_t:resource add;"),
     ("the storage domain rules over nothing and reaches granted pages only", "allow stordom_t domU_t:grant setup;"),
     ("the storage domain rules over nothing and reaches granted pages only", "allow stordom_t domU_t:domain2 settsc;"),
 ]
