@@ -7,7 +7,7 @@ functions may have several owners, host-wide ones have a single client, `*`, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.diagnostics import Diagnostic
@@ -49,6 +49,9 @@ class Claims:
 
     table: Mapping[str, Mapping[str, tuple[Owner, ...]]]
     ordinary: Mapping[str, tuple[Owner, ...]]
+    _owned: dict[str, dict[str, list[str]]] = field(
+        default_factory=dict[str, dict[str, list[str]]], init=False, repr=False, compare=False
+    )
 
     def owners(self, function: str, client: str) -> tuple[str, ...]:
         """The types that own `function` for the type `client`, sorted; those of an ordinary client if it is unknown.
@@ -61,8 +64,13 @@ class Claims:
 
     def clients(self, function: str, owner: str) -> tuple[str, ...]:
         """The client types for which the type `owner` owns `function`, sorted."""
-        table = self.table[function]
-        return tuple(client for client, owners in table.items() if any(found.type == owner for found in owners))
+        owned = self._owned.get(function)
+        if owned is None:
+            owned = self._owned[function] = {}
+            for client, owners in self.table[function].items():
+                for kind in dict.fromkeys(found.type for found in owners):
+                    owned.setdefault(kind, []).append(client)
+        return tuple(owned.get(owner, ()))
 
     def is_owner(self, function: str, owner: str, client: str) -> bool:
         """Whether the type `owner` owns `function` for the type `client`."""
@@ -88,6 +96,21 @@ class _Claim(NamedTuple):
         return self.client == EVERY_CLIENT
 
 
+class _Claims:
+    """The claims on one function, found by client."""
+
+    def __init__(self, claims: list[_Claim]) -> None:
+        self._claims = claims
+        self._by_client: dict[str, list[int]] = {EVERY_CLIENT: []}
+        for number, claim in enumerate(claims):
+            self._by_client.setdefault(claim.client, []).append(number)
+
+    def on(self, client: str) -> list[_Claim]:
+        """The claims on `client` and on every client, in the order they were made."""
+        numbers = {*self._by_client[EVERY_CLIENT], *self._by_client.get(client, ())}
+        return [self._claims[number] for number in sorted(numbers)]
+
+
 def claims_of(packages: Iterable[tuple[Manifest, tuple[Instance, ...]]]) -> Claims:
     """The claims of all chosen packages with their instances.
 
@@ -103,10 +126,10 @@ def claims_of(packages: Iterable[tuple[Manifest, tuple[Instance, ...]]]) -> Clai
     table: dict[str, dict[str, tuple[Owner, ...]]] = {}
     ordinary: dict[str, tuple[Owner, ...]] = {}
     for function, kind in FUNCTIONS.items():
-        claims = _claims_on(function, chosen)
+        claims = _Claims(_claims_on(function, chosen))
         asked = [EVERY_CLIENT] if kind.holding is Holding.HOST_WIDE else clients
-        table[function] = {client: _owners(function, client, claims, problems) for client in asked}
-        general = _owners(function, EVERY_CLIENT, claims, problems)
+        table[function] = {client: _owners(function, client, claims.on(client), problems) for client in asked}
+        general = _owners(function, EVERY_CLIENT, claims.on(EVERY_CLIENT), problems)
         found = {owner for client in plain for owner in table[function].get(client, ())}
         ordinary[function] = tuple(sorted(found)) or general
     if problems:
@@ -115,6 +138,7 @@ def claims_of(packages: Iterable[tuple[Manifest, tuple[Instance, ...]]]) -> Clai
 
 
 def _unknown_clients(chosen: Iterable[tuple[Manifest, tuple[Instance, ...]]], clients: list[str]) -> list[Diagnostic]:
+    known = frozenset(clients)
     return [
         Diagnostic(
             "unknown-client",
@@ -125,7 +149,7 @@ def _unknown_clients(chosen: Iterable[tuple[Manifest, tuple[Instance, ...]]], cl
         if manifest.functions.provides
         for instance in instances
         for named in instance.named_types
-        if named not in clients
+        if named not in known
     ]
 
 
@@ -147,8 +171,8 @@ def _claims_on(function: str, chosen: Iterable[tuple[Manifest, tuple[Instance, .
 
 
 def _owners(function: str, client: str, claims: list[_Claim], problems: list[Diagnostic]) -> tuple[Owner, ...]:
-    """Who owns `function` for `client`: who claims it, dom0 if nobody does."""
-    matching = [claim for claim in claims if claim.is_general or claim.client == client]
+    """Who owns `function` for `client`, with `claims` on it: who claims it, dom0 if nobody does."""
+    matching = claims
     if FUNCTIONS[function].holding is not Holding.SHARED:
         if any(claim.of_declarer for claim in matching):
             matching = [claim for claim in matching if not claim.is_general]

@@ -255,8 +255,18 @@ class LinkedPolicy:
         return symbol.members if symbol.is_attribute else 1 << number
 
 
+_FEW = 12
+"""Up to this many numbers a bit set is taken apart number by number, which costs less than writing it out."""
+
+
 def bits(value: int) -> Iterator[int]:
     """The numbers in a bit set, lowest first, in time linear in the length of the set."""
+    if value.bit_count() <= _FEW:
+        while value:
+            at = (value & -value).bit_length() - 1
+            yield at
+            value ^= 1 << at
+        return
     digits = bin(value)[:1:-1]
     at = digits.find("1")
     while at >= 0:

@@ -33,31 +33,34 @@ def check_assertions(policy: LinkedPolicy, report: Report) -> None:
 
 
 class _Grants:
-    """The allow rules of a policy, by class and target, so that an assertion on few types looks at few rules."""
+    """The allow rules of a policy by class, source and target, so that an assertion on few types looks at few rules."""
 
     def __init__(self, policy: LinkedPolicy) -> None:
         self._policy = policy
-        self._rules: dict[int, dict[int, list[LinkedAvRule]]] = {}
+        self._by_source: dict[int, _Index] = {}
+        self._by_target: dict[int, _Index] = {}
         for rule in _allow_rules(policy):
-            self._rules.setdefault(rule.security_class, {}).setdefault(rule.target, []).append(rule)
-        self._attributes = {
-            number: [target for target in targets if policy.types[target].is_attribute]
-            for number, targets in self._rules.items()
-        }
+            for indexes, number in ((self._by_source, rule.source), (self._by_target, rule.target)):
+                index = indexes.get(rule.security_class)
+                if index is None:
+                    index = indexes[rule.security_class] = _Index()
+                index.add(number, rule, is_attribute=policy.types[number].is_attribute)
 
     def against(self, assertion: LinkedNeverallow) -> Iterator[LinkedAvRule]:
         """The rules that grant what `assertion` forbids."""
-        for target in self._candidates(assertion):
-            for rule in self._rules[assertion.security_class][target]:
-                if rule.permissions & assertion.permissions and self._touches(rule, assertion):
-                    yield rule
+        for rule in self._candidates(assertion):
+            if rule.permissions & assertion.permissions and self._touches(rule, assertion):
+                yield rule
 
-    def _candidates(self, assertion: LinkedNeverallow) -> Iterable[int]:
-        by_target = self._rules.get(assertion.security_class, {})
-        if assertion.on_self or assertion.targets.bit_count() > len(by_target):
-            return by_target
-        types = (t for t in bits(assertion.targets) if t in by_target)
-        return chain(types, self._attributes.get(assertion.security_class, ()))
+    def _candidates(self, assertion: LinkedNeverallow) -> Iterable[LinkedAvRule]:
+        """The rules found by source or by target, whichever are fewer types."""
+        by_target = self._by_target.get(assertion.security_class)
+        if by_target is None:
+            return ()
+        sources, targets = assertion.sources.bit_count(), assertion.targets.bit_count()
+        if not assertion.on_self and targets <= sources:
+            return by_target.find(assertion.targets, targets)
+        return self._by_source[assertion.security_class].find(assertion.sources, sources)
 
     def _touches(self, rule: LinkedAvRule, assertion: LinkedNeverallow) -> bool:
         sources = self._policy.expand(rule.source) & assertion.sources
@@ -65,6 +68,29 @@ class _Grants:
             return False
         targets = self._policy.expand(rule.target)
         return bool(targets & assertion.targets) or (assertion.on_self and bool(targets & sources))
+
+
+class _Index:
+    """Rules by one of their types; those on attributes apart, since they may be about any type."""
+
+    def __init__(self) -> None:
+        self._on_types: dict[int, list[LinkedAvRule]] = {}
+        self._on_attributes: list[LinkedAvRule] = []
+
+    def add(self, number: int, rule: LinkedAvRule, *, is_attribute: bool) -> None:
+        if is_attribute:
+            self._on_attributes.append(rule)
+        elif number in self._on_types:
+            self._on_types[number].append(rule)
+        else:
+            self._on_types[number] = [rule]
+
+    def find(self, types: int, count: int) -> Iterator[LinkedAvRule]:
+        """The rules that may be about one of `types`, which are `count`."""
+        known = self._on_types
+        if count > len(known):
+            return chain(chain.from_iterable(known.values()), self._on_attributes)
+        return chain(chain.from_iterable(known.get(number, ()) for number in bits(types)), self._on_attributes)
 
 
 def _allow_rules(policy: LinkedPolicy) -> Iterator[LinkedAvRule]:

@@ -27,14 +27,20 @@ if TYPE_CHECKING:
 class TypeSet(NamedTuple):
     """A bound set of types.
 
-    `symbols` are the numbers to write in rules, attributes among them; `types` is the bit set of types that they stand
-    for; `has_self` and `not_self` say whether `self` was included or excluded.
+    `written` are the numbers to write in rules, attributes among them, or None when all is written out as types;
+    `types` is the bit set of types that they stand for; `has_self` and `not_self` say whether `self` was included or
+    excluded.
     """
 
-    symbols: tuple[int, ...]
+    written: tuple[int, ...] | None
     types: int
     has_self: bool = False
     not_self: bool = False
+
+    @property
+    def symbols(self) -> tuple[int, ...]:
+        """The numbers to write in rules; sets for assertions are large, and never asked."""
+        return tuple(bits(self.types)) if self.written is None else self.written
 
 
 class Binder:
@@ -168,7 +174,7 @@ class Binder:
             types = self.all_types & ~types
         has_self, not_self = "self" in names.names, "self" in names.excluded
         if only_types or excluded or names.star or names.complement:
-            return TypeSet(tuple(bits(types)), types, has_self, not_self)
+            return TypeSet(None, types, has_self, not_self)
         return TypeSet(tuple(dict.fromkeys(included)), types, has_self, not_self)
 
     def _symbols(self, names: tuple[str, ...], place: Place) -> tuple[int, ...]:
