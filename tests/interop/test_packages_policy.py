@@ -191,7 +191,7 @@ REACHES, SERVED = (
     "only the VMV reaches the memory of its guests",
     "only who serves a guest uses the pages that it grants",
 )
-RULES = "the VMV rules over nothing but its guests"
+RULES = "a VMV rules over nothing but guests of VMVs"
 INSPECTED = "nobody debugs or watches what the verifier vouches for"
 STAYS = "what the verifier vouches for is not migrated"
 GUEST = "vmv_tenant_a_web_t"
@@ -236,6 +236,8 @@ FORBIDDEN = [
     (RULES, "allow vmv_tenant_a_t domxen_t:mmu map_read;"),
     (RULES, "allow vmv_tenant_a_t security_t:security setbool;"),
     (RULES, "allow vmv_tenant_a_t device_t:resource use_iommu;"),
+    ("guests of VMVs rule over nothing", f"allow {GUEST} domU_t:mmu map_read;"),
+    ("guests of VMVs rule over nothing", f"allow {GUEST} xen_t:xen physinfo;"),
     (INSPECTED, f"allow dom0_t {GUEST}:domain setdebugging;"),
     (INSPECTED, "allow dom0_t vmv_tenant_a_t:domain2 vm_event;"),
     (INSPECTED, f"allow vmv_tenant_a_t {GUEST}:hvm mem_sharing;"),
