@@ -77,6 +77,7 @@ VERBS: dict[str, Verb] = {
     "import": Verb(AUTHORING, "Make packages of a policy tree, its sources unchanged."),
     "explain": Verb(POLICY, "Show which rules allow something, and where they come from."),
     "query": Verb(POLICY, "Ask a policy what is in it."),
+    "diff": Verb(POLICY, "Show what one policy says that another does not."),
     "probe": Verb(POLICY, "Show what a hypervisor file or a target is."),
     "cache": Verb(HOUSEKEEPING, "Look after what was fetched before."),
     "plugins": Verb(HOUSEKEEPING, "List the plugins and what each of them adds."),

@@ -99,33 +99,49 @@ def _words(text: str) -> tuple[bytes, ...]:
     return tuple(word.encode() for word in text.split())
 
 
-@cache
-def _whole_policy() -> tuple[bytes, ...]:
-    """policy.conf texts that link, and words of them."""
-    return _sources(".conf")
-
-
 def _policydbs() -> tuple[bytes, ...]:
     goldens = sorted((_TESTS / "golden/backends").glob("*.hex"))
     return tuple(bytes.fromhex(re.sub(r"\s", "", re.sub(r"#.*", "", p.read_text()))) for p in goldens)
 
 
-_MACRO_WORDS = _words(
-    "define( undefine( pushdef( popdef( defn( ifdef( ifelse( shift( $0 $1 $9 $10 $# $* $@ incr( decr( eval( len( index( "
-    "substr( regexp( patsubst( translit( format( dnl errprint( __file__ __line__ builtin( indir( syscmd( include( "
-    "changequote( changecom( divert( undivert( dumpdef( ` ' `' `` '' ( ) , # \\( \\) \\1 \\& .* [a-z]* [^ %s %08d %-*s %c "
-    "%999999s 2**62 1<<63 0x7fffffff -1 99999999999 `$1' `$@' x(`x') foreach( for_each( m4_ builtin(`define' 1?2:3 "
-) + (b"define(`x',`x(x)')x", b"define(`f',`f($@,$@)')f(a)", b"\n", b" ", b"\xff", b"\x00", "é".encode())
+_MACRO_WORDS = (
+    *_words(
+        "define( undefine( pushdef( popdef( defn( ifdef( ifelse( shift( $0 $1 $9 $10 $# $* $@ incr( decr( eval( "
+        "len( index( substr( regexp( patsubst( translit( format( dnl errprint( __file__ __line__ builtin( indir( "
+        "syscmd( include( changequote( changecom( divert( undivert( dumpdef( ` ' `' `` '' ( ) , # \\( \\) \\1 \\& .* "
+        "[a-z]* [^ %s %08d %-*s %c %999999s 2**62 1<<63 0x7fffffff -1 99999999999 `$1' `$@' x(`x') foreach( "
+        "for_each( m4_ builtin(`define' 1?2:3"
+    ),
+    b"define(`x',`x(x)')x",
+    b"define(`f',`f($@,$@)')f(a)",
+    b"\n",
+    b" ",
+    b"\xff",
+    b"\x00",
+    "é".encode(),
+)
 
-_TE_WORDS = _words(
-    "allow auditallow dontaudit neverallow type attribute typealias alias typeattribute typebounds permissive role roles "
-    "types user bool true false if else { } ( ) ; : , - ~ * . self && || ^ == != ! not and or xor constrain mlsconstrain "
-    "validatetrans mlsvalidatetrans u1 u2 u3 r1 r2 t1 t2 l1 l2 h1 h2 dom domby incomp eq sid class inherits common "
-    "sensitivity category dominance level range s0 s0:c0.c3 c0 pirqcon iomemcon ioportcon pcidevicecon devicetreecon "
-    "type_transition type_member type_change range_transition role_transition policycap require optional default_user "
-    'default_range source target low high low-high glblub 0xffffffffff 1-0 0x 99999999999999999999 "path" domain create '
-    "system_u:system_r:xen_t module tunable expandattribute allowxperm xattr handleunknown handle_unknown_perm"
-) + (b"\n", b" ", b"\x0c", b"\xff", b"\x00", b"#", b"#line 5 \"x\"\n", b'"', "é".encode())
+_TE_WORDS = (
+    *_words(
+        "allow auditallow dontaudit neverallow type attribute typealias alias typeattribute typebounds permissive "
+        "role roles types user bool true false if else { } ( ) ; : , - ~ * . self && || ^ == != ! not and or xor "
+        "constrain mlsconstrain validatetrans mlsvalidatetrans u1 u2 u3 r1 r2 t1 t2 l1 l2 h1 h2 dom domby incomp "
+        "eq sid class inherits common sensitivity category dominance level range s0 s0:c0.c3 c0 pirqcon iomemcon "
+        "ioportcon pcidevicecon devicetreecon type_transition type_member type_change range_transition "
+        "role_transition policycap require optional default_user default_range source target low high low-high "
+        'glblub 0xffffffffff 1-0 0x 99999999999999999999 "path" domain create system_u:system_r:xen_t module '
+        "tunable expandattribute allowxperm xattr handleunknown handle_unknown_perm"
+    ),
+    b"\n",
+    b" ",
+    b"\x0c",
+    b"\xff",
+    b"\x00",
+    b"#",
+    b'#line 5 "x"\n',
+    b'"',
+    "é".encode(),
+)
 
 FUZZED: dict[str, Fuzzed] = {
     "m4": Fuzzed(run_macros, _sources(".if", ".te", ".spt", ".m4"), _MACRO_WORDS + _TE_WORDS[:20]),

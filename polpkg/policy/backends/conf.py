@@ -68,13 +68,14 @@ def emit_conf(policy: LinkedPolicy, *, neverallows: bool = True, origins: bool =
     PolicyError `conf-inexpressible` for what the language has no words for: an MLS policy without a constraint on
     levels, levels in a constraint of a policy without MLS.
     """
-    return "".join(_Emitter(policy, origins=origins).lines(neverallows=neverallows)).lstrip()
+    return "".join(ConfWriter(policy, origins=origins).lines(neverallows=neverallows)).lstrip()
 
 
-class _Emitter:
-    """The names of the policy, and how to write each part of it."""
+class ConfWriter:
+    """The names of a policy, and how to write each part of it."""
 
-    def __init__(self, policy: LinkedPolicy, *, origins: bool) -> None:
+    def __init__(self, policy: LinkedPolicy, *, origins: bool = False) -> None:
+        """`origins` says above each rule, as a comment, where it comes from."""
         self.policy = policy
         self.names = Naming(policy)
         self.origins = origins

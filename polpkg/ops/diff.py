@@ -1,0 +1,88 @@
+"""`polpkg diff`: two policies compared, each a generation, a file, a lock file, or what a requirement gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.errors import UsageError
+from polpkg.ops.policies import read_installed_policy, read_policy_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polpkg.ops.context import Context
+    from polpkg.policy.analysis.diff import PolicyDiff
+    from polpkg.policy.ir.linked import LinkedPolicy
+    from polpkg.targets.target import Target
+
+
+class Compared(NamedTuple):
+    """A policy and what to call it."""
+
+    policy: LinkedPolicy
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffAnswer:
+    """How the second policy differs from the first, and what both are called."""
+
+    old: Compared
+    new: Compared
+    diff: PolicyDiff
+
+
+def diff_named(context: Context, old: str, new: str, open_target: Callable[[], Target], xen: str) -> DiffAnswer:
+    """Compares what `old` and `new` name.
+
+    A number is a generation of the target, which `open_target` opens.  The path of a file is a policydb, or a lock when
+    its name ends in `.lock`.  Everything else is a requirement, linked for `xen` with the packages that every target
+    has.  Raises UsageError for what is none of these, and what reading, resolving and linking raise.
+    """
+    from polpkg.policy.analysis.diff import diff_policies
+
+    first, second = (_read(context, text, open_target, xen) for text in (old, new))
+    return DiffAnswer(first, second, diff_policies(first.policy, second.policy))
+
+
+def _read(context: Context, text: str, open_target: Callable[[], Target], xen: str) -> Compared:
+    if text.isdecimal():
+        found = read_installed_policy(open_target(), int(text), xen)
+        return Compared(found.view.policy, found.label)
+    path = context.locate(text)
+    if path.is_file() and path.suffix == ".lock":
+        return Compared(_link_lock(context, path, xen), text)
+    if path.is_file() and path.suffix != ".polpkg":
+        return Compared(read_policy_file(path).view.policy, text)
+    return Compared(_link_requirement(context, text, xen), text)
+
+
+def _link_requirement(context: Context, text: str, xen: str) -> LinkedPolicy:
+    from polpkg.ops.link import LinkRequest, link_requirements
+    from polpkg.packages.project import Project
+    from polpkg.packages.requirement import Requirement, parse_requirement
+
+    requirement = parse_requirement(text)
+    name = context.named(requirement).name
+    base = (Requirement(other) for other in Project().target.base if other != name)
+    return link_requirements(context, LinkRequest((requirement, *base), xen)).policy
+
+
+def _link_lock(context: Context, path: Path, xen: str) -> LinkedPolicy:
+    """The policy of a lock, with the instances and indexes of the policy.toml beside it."""
+    from polpkg.ops.assembly import assemble
+    from polpkg.ops.compiling import link_assembly
+    from polpkg.ops.project_files import ProjectFiles, located_project, read_lock_file
+    from polpkg.ops.resolution import load_packages
+    from polpkg.policy.abi.hypervisor import resolve_xen
+
+    lock = read_lock_file(path)
+    project = located_project(ProjectFiles(path.parent).read().project, path.parent)
+    wanted = xen or project.target.hypervisor or project.target.xen
+    if not wanted:
+        hint = "say with --xen which one: a release (4.17), a version (4.18.3) or a hypervisor file"
+        raise UsageError("no-hypervisor", f"{path} names no hypervisor to link its packages for", hint=hint)
+    locked = load_packages(context, lock, context.catalog(project, project.requirements))
+    return link_assembly(assemble(locked, project), resolve_xen(wanted), mls=project.target.mls)[0]
