@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
-from polpkg.policy.backends.naming import Naming, category_spans, in_order
+from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -95,6 +95,7 @@ class _Emitter:
     def __init__(self, policy: LinkedPolicy, *, origins: bool) -> None:
         self.policy = policy
         self.names = Naming(policy)
+        self.sets = Sets(policy)
         self.origins = origins
 
     def check_names(self) -> None:
@@ -252,15 +253,22 @@ class _Emitter:
             yield f"(neverallow {sources} {targets} {what})"
 
     def attribute(self, name: str, members: int) -> Iterator[str]:
-        every = sum(1 << number for number, symbol in enumerate(self.policy.types) if not symbol.is_attribute)
-        rest = every & ~members
+        rest = self.sets.every_type & ~members
         yield f"(typeattribute {name})"
         if not rest:
             yield f"(typeattributeset {name} (all))"
+        elif found := self.sets.describe(members):
+            yield f"(typeattributeset {name} {self.described(found)})"
         elif rest.bit_count() < members.bit_count():
             yield f"(typeattributeset {name} (not {_list(self.type_names(rest))}))"
         elif members:
             yield f"(typeattributeset {name} {_list(self.type_names(members))})"
+
+    def described(self, found: Described) -> str:
+        words = f"({self.names.types[found.attribute]})"
+        if found.without:
+            words = f"(and {words} (not {_list(self.type_names(found.without))}))"
+        return f"(or {words} {_list(self.type_names(found.more))})" if found.more else words
 
     def constraint(self, constraint: LinkedConstraint) -> Iterator[str]:
         if self.origins and constraint.place is not None:

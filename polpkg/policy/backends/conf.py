@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from polpkg.diagnostics import Place
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
-from polpkg.policy.backends.naming import Naming, attributes_of, category_spans, in_order
+from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -79,7 +79,9 @@ class ConfWriter:
         self.policy = policy
         self.names = Naming(policy)
         self.origins = origins
-        self.every_type = sum(1 << number for number, symbol in enumerate(policy.types) if not symbol.is_attribute)
+        self.sets = Sets(policy)
+        self.every_type = self.sets.every_type
+        self._attributes = {symbol.members: symbol.name for symbol in reversed(policy.types) if symbol.is_attribute}
         self._permission_texts: dict[tuple[int, int], str] = {}
 
     def lines(self, *, neverallows: bool) -> Iterator[str]:
@@ -235,12 +237,13 @@ class ConfWriter:
 
     def type_set(self, value: int) -> str:
         """A set of types, by an attribute that has just these, or by what is not in it when that is shorter."""
-        types = self.policy.types
         if value == self.every_type:
             return "*"
-        attribute = next((symbol.name for symbol in types if symbol.is_attribute and symbol.members == value), None)
-        if attribute:
-            return attribute
+        if value in self._attributes:
+            return self._attributes[value]
+        if found := self.sets.describe(value):
+            more, without = ([self.names.types[bit] for bit in bits(part)] for part in found[1:])
+            return _braced([self.names.types[found.attribute], *more, *(f"-{name}" for name in without)])
         rest = self.every_type & ~value
         sign, chosen = ("~", rest) if rest.bit_count() < value.bit_count() else ("", value)
         return sign + _braced([self.names.types[bit] for bit in bits(chosen)])

@@ -4,11 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from polpkg.policy.ir.linked import LinkedAvRule, LinkedPolicy, LinkedTerm, LinkedTypeRule, bits
 
 Rule = TypeVar("Rule", bound=LinkedAvRule | LinkedTypeRule)
+
+
+WORTH_AN_ATTRIBUTE = 16
+"""A set of types is written as an attribute with exceptions when that saves more than this many names."""
+
+
+class Described(NamedTuple):
+    """A set of types in few words: an attribute (-1 for none) with the types to add to it and to take out of it."""
+
+    attribute: int
+    more: int
+    without: int
+
+
+class Sets:
+    """Writes large sets of types in few words, so that assertions about all types but one stay short."""
+
+    def __init__(self, policy: LinkedPolicy) -> None:
+        self.every_type = ~sum(1 << n for n, symbol in enumerate(policy.types) if symbol.is_attribute)
+        self.every_type &= (1 << len(policy.types)) - 1
+        self._attributes = [(n, s.members) for n, s in enumerate(policy.types) if s.is_attribute and s.members]
+        self._known: dict[int, Described | None] = {}
+
+    def describe(self, value: int) -> Described | None:
+        """`value` by an attribute, unless its names or those of the rest are hardly more."""
+        plain = value.bit_count()
+        if plain <= WORTH_AN_ATTRIBUTE:
+            return None
+        if value not in self._known:
+            self._known[value] = self._nearest(value, min(plain, (self.every_type & ~value).bit_count()))
+        return self._known[value]
+
+    def _nearest(self, value: int, names: int) -> Described | None:
+        if names <= WORTH_AN_ATTRIBUTE or not self._attributes:
+            return None
+        number, members = min(self._attributes, key=lambda attribute: (attribute[1] ^ value).bit_count())
+        if (members ^ value).bit_count() + WORTH_AN_ATTRIBUTE >= names:
+            return None
+        return Described(number, value & ~members, members & ~value)
 
 
 class Naming:
