@@ -31,7 +31,6 @@ STRICTER = {
     r"^missing-sid|^policy-without-rules|^bounds-too-deep|^expression-too-deep": "Xen refuses to load it",
     r"^not-for-xen": "Xen ignores or refuses it",
     r"^abi-mismatch": "Xen refuses tables other than its own",
-    r"^unsupported-statement|found `role`$": "a statement that no policy for Xen uses",
     r"^mls-disabled": "the level would be dropped without a word",
     r"^dotted-name": "bounds of roles, users and attributes are not supported",
     r"aliases are listed by name": "checkpolicy makes aliases called `*` and `-`",
@@ -46,6 +45,8 @@ LOOSER = {
     r"could not find process class": "checkpolicy knows no default class of role transitions for Xen",
     r"duplicate role transition": "saying the same twice is no contradiction, as with type transitions",
     r"Child type .* exceeds bounds": "checkpolicy gives `~` permissions that the class does not have",
+    r"-self is not supported": "checkpolicy knows it from 3.6 on",
+    r"syntax error' at token 'module'": "a fragment may have been a loadable module",
     r"constrain empty": "a constraint on no permission constrains nothing",
 }
 

@@ -100,6 +100,9 @@ class _Emitter:
 
     def check_names(self) -> None:
         names = self.names
+        for role in self.policy.roles:
+            if role.dominates:
+                raise PolicyError("cil-inexpressible", f"role {role.name} dominates others, which CIL cannot say")
         for known in (names.types, names.roles, names.users, names.booleans, names.classes):
             for name in known:
                 if "." in name:
@@ -131,6 +134,8 @@ class _Emitter:
         for name, permissions in self.policy.abi.all_classes:
             yield f"(class {name} {_list(permissions)})"
         yield f"(classorder {_list(self.names.classes)})"
+        for security_class, part, value, _ in self.policy.defaults:
+            yield f"(default{part} {self.names.classes[security_class]} {value})"
         yield from (f"(sid {name})" for name in self.policy.abi.initial_sids)
         yield f"(sidorder {_list(self.policy.abi.initial_sids)})"
 

@@ -86,6 +86,7 @@ class ConfWriter:
 
     def lines(self, *, neverallows: bool) -> Iterator[str]:
         yield from self.classes()
+        yield from _section("Defaults", self.defaults())
         if self.policy.mls:
             yield from self.levels()
         yield from _section("Attributes and types", (*self.capabilities(), *self.types()))
@@ -115,6 +116,11 @@ class ConfWriter:
                 if permissions
             ),
         )
+
+    def defaults(self) -> Iterator[str]:
+        for security_class, part, value, place in self.policy.defaults:
+            yield from self.origin(place)
+            yield f"default_{part} {self.names.classes[security_class]} {value};"
 
     def levels(self) -> Iterator[str]:
         policy = self.policy
@@ -162,6 +168,10 @@ class ConfWriter:
         for role in roles:
             if role.types:
                 yield f"role {role.name} types {_braced([names.types[bit] for bit in bits(role.types)])};"
+        for role in roles:
+            if role.dominates:
+                below = " ".join(f"role {names.roles[bit]};" for bit in bits(role.dominates))
+                yield f"dominance {{ role {role.name} {{ {below} }} }}"
         for source, target in sorted(self.policy.role_allows):
             yield f"allow {names.roles[source]} {names.roles[target]};"
         for rule in self.policy.role_transitions:

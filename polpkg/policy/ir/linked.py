@@ -46,11 +46,12 @@ class TypeSymbol(NamedTuple):
 
 
 class RoleSymbol(NamedTuple):
-    """A role and the bit set of the types that it may be combined with."""
+    """A role, the bit set of the types that it may be combined with, and that of other roles that it dominates."""
 
     name: str
     types: int
     place: Place | None = None
+    dominates: int = 0
 
 
 class LinkedLevel(NamedTuple):
@@ -201,6 +202,15 @@ class LinkedRangeTransition(NamedTuple):
     place: Place | None = None
 
 
+class LinkedDefault(NamedTuple):
+    """`default_user` and its like, for one class; see `polpkg.policy.ir.statements.DefaultRule`.  Xen ignores it."""
+
+    security_class: int
+    part: str
+    value: str
+    place: Place | None = None
+
+
 class SensitivitySymbol(NamedTuple):
     """A sensitivity, in dominance order, with the categories that it may have."""
 
@@ -238,6 +248,7 @@ class LinkedPolicy:
     sensitivities: tuple[SensitivitySymbol, ...] = ()
     categories: tuple[CategorySymbol, ...] = ()
     capabilities: tuple[str, ...] = ()
+    defaults: tuple[LinkedDefault, ...] = ()
     mls: bool = False
     _numbers: dict[str, int] = field(default_factory=dict[str, int], repr=False, compare=False)
 

@@ -110,6 +110,14 @@ class TypeAttribute(NamedTuple):
     attributes: tuple[str, ...]
 
 
+class ExpandAttribute(NamedTuple):
+    """`expandattribute { A ... } true;`: rules about the attributes are written out for their types, or never."""
+
+    place: Place
+    names: tuple[str, ...]
+    expand: bool
+
+
 class TypeBounds(NamedTuple):
     """`typebounds P C, ...;`: a child has no more than its parent."""
 
@@ -126,11 +134,34 @@ class Permissive(NamedTuple):
 
 
 class RoleDeclaration(NamedTuple):
-    """`role R;` or `role R types { ... };`"""
+    """`role R, A, ...;` or `role R types { ... };`; the second form declares nothing."""
 
     place: Place
     name: str
     types: NameSet = NameSet()
+    attributes: tuple[str, ...] = ()
+
+
+class RoleAttributeDeclaration(NamedTuple):
+    """`attribute_role A;`: a name for several roles."""
+
+    place: Place
+    name: str
+
+
+class RoleAttribute(NamedTuple):
+    """`roleattribute R A, ...;`"""
+
+    place: Place
+    name: str
+    attributes: tuple[str, ...]
+
+
+class RoleDominance(NamedTuple):
+    """`dominance { role R { role S; } }`: R dominates S and itself, and may have its types; (R, S), innermost first."""
+
+    place: Place
+    pairs: tuple[tuple[str, str], ...]
 
 
 class RoleAllow(NamedTuple):
@@ -162,11 +193,12 @@ class UserDeclaration(NamedTuple):
 
 
 class BooleanDeclaration(NamedTuple):
-    """`bool B true;`"""
+    """`bool B true;`, or `tunable B true;`, which is decided when the policy is linked."""
 
     place: Place
     name: str
     default: bool
+    tunable: bool = False
 
 
 class AvRule(NamedTuple):
@@ -358,11 +390,35 @@ class PolicyCapability(NamedTuple):
     name: str
 
 
+class DefaultRule(NamedTuple):
+    """`default_user { C ... } source;` and its like: where a new object gets that part of its label from.
+
+    `part` is `user`, `role`, `type` or `range`; `value` is as written: `source`, `target high`, `glblub`, ...
+    """
+
+    place: Place
+    part: str
+    classes: tuple[str, ...]
+    value: str
+
+
 class Require(NamedTuple):
-    """`require { ... }`: symbols that others declare, by kind (`type`, `class`, `role`, ...)."""
+    """`require { ... }`: symbols that others declare, by kind (`type`, `class`, `role`, ...).
+
+    `permissions` are those that it asks for, each behind its class.
+    """
 
     place: Place
     symbols: tuple[tuple[str, str], ...]
+    permissions: tuple[tuple[str, str], ...] = ()
+
+
+class Optional(NamedTuple):
+    """`optional { ... } else { ... }`: the first block if all that it requires is there, otherwise the second."""
+
+    place: Place
+    body: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] = ()
 
 
 Statement: TypeAlias = (
@@ -374,9 +430,13 @@ Statement: TypeAlias = (
     | TypeDeclaration
     | TypeAliasDeclaration
     | TypeAttribute
+    | ExpandAttribute
     | TypeBounds
     | Permissive
     | RoleDeclaration
+    | RoleAttributeDeclaration
+    | RoleAttribute
+    | RoleDominance
     | RoleAllow
     | RoleTransition
     | UserDeclaration
@@ -393,6 +453,8 @@ Statement: TypeAlias = (
     | InitialSidContext
     | ObjectContext
     | PolicyCapability
+    | DefaultRule
     | Require
+    | Optional
 )
 """Any statement."""

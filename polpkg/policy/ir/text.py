@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, cast
 
 from polpkg.policy.ir.statements import (
     AvRule,
+    BooleanDeclaration,
     BooleanOperator,
     Conditional,
     ConstraintConnective,
     ConstraintTerm,
     NameSet,
     ObjectContext,
+    Optional,
     Statement,
     TypeDeclaration,
     TypeRule,
@@ -54,6 +56,11 @@ def render_statement(statement: Statement) -> str:
             branches = [" ".join(map(render_statement, branch)) for branch in (then, otherwise)]
             condition = " ".join(w.name if isinstance(w, BooleanOperator) else w for w in expression)
             return f"if [{condition}] {{ {branches[0]} }} else {{ {branches[1]} }}"
+        case BooleanDeclaration(_, name, default, tunable):
+            return f"{'tunable' if tunable else 'bool'} {name} {'true' if default else 'false'};"
+        case Optional(_, body, otherwise):
+            blocks = [" ".join(map(render_statement, block)) for block in (body, otherwise)]
+            return f"optional {{ {blocks[0]} }}" + (f" else {{ {blocks[1]} }}" if otherwise else "")
         case ObjectContext(_, kind, low, high, path, context):
             return f"{kind.name.lower()} {path or f'{low:#x}-{high:#x}'} {_word(context)}"
         case _:

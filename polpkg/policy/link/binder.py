@@ -53,9 +53,10 @@ class Binder:
         self._table = table
         self._dependencies = dependencies
         self.type_names = tuple(sorted(n for n, d in table.types.items() if d.kind is not Kind.ALIAS))
-        self.role_names = (OBJECT_ROLE, *sorted(n for n in table.roles if n != OBJECT_ROLE))
+        roles = (n for n, d in table.roles.items() if n != OBJECT_ROLE and d.kind is Kind.ROLE)
+        self.role_names = (OBJECT_ROLE, *sorted(roles))
         self.user_names = tuple(sorted(table.users))
-        self.boolean_names = tuple(sorted(table.booleans))
+        self.boolean_names = tuple(sorted(table.booleans.keys() - table.tunables))
         self.types = _numbers(self.type_names)
         self.roles = _numbers(self.role_names)
         self.users = _numbers(self.user_names)
@@ -65,6 +66,8 @@ class Binder:
         self.attribute_bits = _bit_set(n for n, kind in enumerate(kinds) if kind is Kind.ATTRIBUTE)
         self.all_types = ((1 << len(kinds)) - 1) & ~self.attribute_bits
         self.members: dict[int, int] = {}
+        self.written_out = 0
+        self.role_members = {n: 0 for n, d in table.roles.items() if d.kind is Kind.ROLE_ATTRIBUTE}
         self._sets: dict[tuple[NameSet, bool], TypeSet] = {}
         self._set_packages: dict[NameSet, frozenset[str]] = {}
         self._permissions: dict[tuple[NameSet, str], int] = {}
@@ -93,9 +96,31 @@ class Binder:
             return 0
         return self._number("role", self.roles, self._table.roles, name, module, place)
 
+    def regular_role(self, name: str, module: PolicyModule, place: Place) -> int | None:
+        """The number of a role, which must not be an attribute."""
+        if name in self.role_members:
+            self.report.error(place, "not-a-role", f"`{name}` is a role attribute; a role is needed here", word=name)
+            return None
+        return self.role_number(name, module, place)
+
+    def role_set(self, names: Iterable[str], module: PolicyModule, place: Place) -> int:
+        """The bit set of roles that `names` stand for, attributes expanded."""
+        found = 0
+        for name in names:
+            if name in self.role_members:
+                self._dependencies.check(name, self._table.roles[name], module, place)
+                found |= self.role_members[name]
+            elif (number := self.role_number(name, module, place)) is not None:
+                found |= 1 << number
+        return found
+
     def user_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
         """The number of a user."""
         return self._number("user", self.users, self._table.users, name, module, place)
+
+    def is_tunable(self, name: str) -> bool:
+        """Whether `name` is a tunable, which has been decided and has no number."""
+        return name in self._table.tunables
 
     def boolean_number(self, name: str, module: PolicyModule, place: Place) -> int | None:
         """The number of a boolean."""
@@ -159,6 +184,13 @@ class Binder:
                 if (declaration := self._table.types.get(name)) is not None:
                     self._dependencies.check(name, declaration, module, place)
         return found
+
+    def rule_symbols(self, found: TypeSet) -> tuple[int, ...]:
+        """The numbers of `found` to write in rules: attributes that `expandattribute` dissolves are written out."""
+        if not self.written_out:
+            return found.symbols
+        types = (t for n in found.symbols for t in (bits(self.expand(n)) if self.written_out >> n & 1 else (n,)))
+        return tuple(dict.fromkeys(types))
 
     def _declarers(self, names: NameSet) -> Iterator[str]:
         for name in (*names.names, *names.excluded):

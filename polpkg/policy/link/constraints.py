@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polpkg.policy.ir.linked import LinkedConstraint, LinkedTerm
+from polpkg.policy.ir.linked import LinkedConstraint, LinkedTerm, bits
 from polpkg.policy.ir.statements import Constraint, ConstraintConnective, ConstraintTerm
 from polpkg.policy.link.depth import DEEPEST_CONSTRAINT, stack_height
 
@@ -68,7 +68,8 @@ def _bind_term(
             bound = binder.type_set(term.right, module, place)
             return LinkedTerm(term.left, term.operator, "", bound.types, bound.symbols)
         case "r":
-            numbers = [binder.role_number(name, module, place) for name in term.right.names]
+            roles = binder.role_set(term.right.names, module, place)
+            return LinkedTerm(term.left, term.operator, "", roles, tuple(bits(roles)))
         case _:
             numbers = [binder.user_number(name, module, place) for name in term.right.names]
     known = sorted({n for n in numbers if n is not None})

@@ -54,10 +54,7 @@ def _bind_user(
         binder.report.error(place, "syntax-error", message)
     if statement.level is not None and not levels.mls:
         binder.report.error(place, "mls-disabled", "this user has a level, and the policy is linked without MLS")
-    roles = 0
-    for name in names.names:
-        number = binder.role_number(name, module, place)
-        roles |= 0 if number is None else 1 << number
+    roles = binder.role_set(names.names, module, place)
     if levels.mls and (statement.level is None or statement.range is None):
         message = f"user `{statement.name}` needs a level and a range in a policy with MLS"
         binder.report.error(place, "missing-level", message, f"user {statement.name} roles ... level s0 range s0;")
@@ -81,7 +78,7 @@ class ContextLinker:
         """The context by number; None, and an error, when it is not valid."""
         binder = self._binder
         user = binder.user_number(context.user, module, place)
-        role = binder.role_number(context.role, module, place)
+        role = binder.regular_role(context.role, module, place)
         type_ = binder.single_type(context.type, module, place)
         if user is None or role is None or type_ is None:
             return None

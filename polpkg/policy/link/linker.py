@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 from polpkg.diagnostics import MANIFEST
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
-from polpkg.policy.ir.statements import PolicyCapability, Require
+from polpkg.policy.ir.statements import NameSet, PolicyCapability, Require
 from polpkg.policy.link.assertions import check_assertions
 from polpkg.policy.link.binder import Binder
+from polpkg.policy.link.blocks import resolve_blocks
 from polpkg.policy.link.bounds import check_bounds
 from polpkg.policy.link.constraints import link_constraints
+from polpkg.policy.link.defaults import link_defaults
 from polpkg.policy.link.dependencies import Dependencies
 from polpkg.policy.link.labels import ContextLinker, link_range_transitions, link_users
 from polpkg.policy.link.levels import Levels
 from polpkg.policy.link.own_abi import own_abi
 from polpkg.policy.link.report import Report
+from polpkg.policy.link.roles import assign_role_attributes, link_roles
 from polpkg.policy.link.rules import LinkedRules, link_rules
 from polpkg.policy.link.symbols import collect_symbols
-from polpkg.policy.link.types import assign_attributes, link_roles, link_types
+from polpkg.policy.link.types import assign_attributes, link_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +66,14 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     options = options or LinkOptions()
     report = Report()
     abi = own_abi(modules, abi)
+    modules = resolve_blocks(modules, report)
     table = collect_symbols(modules, report)
     dependencies = Dependencies(modules, options.handed, report)
     binder = Binder(abi, table, dependencies, report)
     for module in modules:
         dependencies.check_macros(module)
     assign_attributes(modules, binder)
+    assign_role_attributes(modules, binder)
     policy = _link_all(modules, binder, table, options)
     _check_requires(modules, binder)
     if not report.errors:
@@ -106,6 +111,7 @@ def _link_all(
         sensitivities=levels.sensitivities(),
         categories=levels.categories(),
         capabilities=_capabilities(modules, binder.report),
+        defaults=link_defaults(modules, binder),
         mls=options.mls,
     )
 
@@ -149,19 +155,22 @@ def _check_requires(modules: Sequence[PolicyModule], binder: Binder) -> None:
             if isinstance(statement, Require):
                 for kind, name in statement.symbols:
                     _check_required(kind, name, statement, module, binder)
+                for name, permission in statement.permissions:
+                    if binder.abi.has_class(name):
+                        binder.permission_bits(NameSet((permission,)), name, statement.place)
 
 
 def _check_required(kind: str, name: str, statement: Require, module: PolicyModule, binder: Binder) -> None:
     match kind:
         case "type" | "attribute":
             binder.type_number(name, module, statement.place)
-        case "role":
-            binder.role_number(name, module, statement.place)
+        case "role" | "attribute_role":
+            binder.role_set((name,), module, statement.place)
         case "user":
             binder.user_number(name, module, statement.place)
         case "class":
             binder.class_number(name, statement.place)
-        case "bool" | "tunable":
+        case "bool" | "tunable" if not binder.is_tunable(name):
             binder.boolean_number(name, module, statement.place)
         case _:
             pass

@@ -113,11 +113,12 @@ class _RuleLinker:
             self._binder.report.error(place, "syntax-error", message)
         sources = self._binder.type_set(rule.source, module, place, only_types=with_self)
         targets = self._binder.type_set(rule.target, module, place, only_types=with_self, allow_self=True)
+        from_symbols, to_symbols = self._binder.rule_symbols(sources), self._binder.rule_symbols(targets)
         for number, permissions in self._classes(rule):
-            for source in sources.symbols:
+            for source in from_symbols:
                 if with_self and not targets.types >> source & 1:
                     yield LinkedAvRule(kind, source, source, number, permissions, place)
-                for target in targets.symbols:
+                for target in to_symbols:
                     yield LinkedAvRule(kind, source, target, number, permissions, place)
 
     def _refuse_star(self, names: NameSet, place: Place) -> None:
@@ -130,13 +131,18 @@ class _RuleLinker:
         binder, place = self._binder, rule.place
         sources = binder.type_set(rule.source, module, place, only_types=True)
         targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
-        if targets.not_self or (targets.has_self and rule.target.complement):
-            message = "a neverallow rule with `-self` or `~self` is not supported yet"
-            binder.report.error(place, "unsupported-statement", message)
-        types = targets.types
+        if targets.has_self and rule.target.complement:
+            message = (
+                "`~self` is read as all types and itself, as checkpolicy did before 3.6; since then, as all others"
+            )
+            binder.report.warn(place, "ambiguous-assertion", message, "write `{ * -self }` for all others")
         text = f"neverallow {rule.source} {rule.target}:{NameSet(rule.classes)} {rule.permissions};"
+        pairs = list(
+            _without_self(sources.types, targets.types) if targets.not_self else ((sources.types, targets.types),)
+        )
         for number, permissions in self._classes(rule):
-            yield LinkedNeverallow(sources.types, types, targets.has_self, number, permissions, text, "", place)
+            for source, target in pairs:
+                yield LinkedNeverallow(source, target, targets.has_self, number, permissions, text, "", place)
 
     def bind_type_rule(self, rule: TypeRule, module: PolicyModule, scope: Scope = None) -> Iterator[LinkedTypeRule]:
         """A computed label, for types only: the hypervisor looks them up by exact type."""
@@ -199,8 +205,7 @@ class _RuleLinker:
     def _roles(self, names: NameSet, module: PolicyModule, place: Place) -> list[int]:
         if names.star or names.complement or names.excluded:
             self._binder.report.error(place, "syntax-error", "roles are listed by name here")
-        numbers = (self._binder.role_number(name, module, place) for name in names.names)
-        return [n for n in numbers if n is not None]
+        return list(bits(self._binder.role_set(names.names, module, place)))
 
     def bind_role_transition(self, rule: RoleTransition, module: PolicyModule) -> Iterator[LinkedRoleTransition]:
         """`role_transition`; Xen ignores its class and applies it to `domain`, so any other class is refused."""
@@ -212,7 +217,7 @@ class _RuleLinker:
             return
         self._refuse_star(rule.target, place)
         types = binder.type_set(rule.target, module, place, only_types=True)
-        result = binder.role_number(rule.result, module, place)
+        result = binder.regular_role(rule.result, module, place)
         number = binder.class_number("domain", place)
         if result is None or number is None:
             return
@@ -233,3 +238,13 @@ class _RuleLinker:
             note = declared_at("the other rule", first.place)
             self._binder.report.error(new.place, "conflicting-role-transition", message, notes=(note,))
         return first is new
+
+
+def _without_self(sources: int, targets: int) -> Iterator[tuple[int, int]]:
+    """Sets that together are every source with every target but itself (`-self`)."""
+    both = sources & targets
+    if sources & ~both:
+        yield sources & ~both, targets
+    for number in bits(both):
+        if rest := targets & ~(1 << number):
+            yield 1 << number, rest

@@ -14,7 +14,9 @@ from polpkg.diagnostics import Note
 from polpkg.policy.ir.statements import (
     AttributeDeclaration,
     BooleanDeclaration,
+    RoleAttributeDeclaration,
     RoleDeclaration,
+    RoleDominance,
     TypeAliasDeclaration,
     TypeDeclaration,
     UserDeclaration,
@@ -40,6 +42,7 @@ class Kind(Enum):
     ATTRIBUTE = "attribute"
     ALIAS = "alias"
     ROLE = "role"
+    ROLE_ATTRIBUTE = "role attribute"
     USER = "user"
     BOOLEAN = "boolean"
 
@@ -55,13 +58,14 @@ class Declaration(NamedTuple):
 
 @dataclass(slots=True)
 class SymbolTable:
-    """All declarations, by name.  `defaults` has the values of booleans."""
+    """All declarations, by name.  `defaults` has the values of booleans, `tunables` are those decided by now."""
 
     types: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     roles: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     users: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     booleans: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     defaults: dict[str, bool] = field(default_factory=dict[str, bool])
+    tunables: set[str] = field(default_factory=set[str])
 
 
 def collect_symbols(modules: Iterable[PolicyModule], report: Report) -> SymbolTable:
@@ -82,11 +86,17 @@ def collect_symbols(modules: Iterable[PolicyModule], report: Report) -> SymbolTa
                     collector.declare(table.types, name, Declaration(Kind.ATTRIBUTE, module.package, place))
                 case RoleDeclaration(place, name, types) if not types.names and not types.excluded:
                     collector.declare_again(table.roles, name, Declaration(Kind.ROLE, module.package, place))
+                case RoleAttributeDeclaration(place, name):
+                    collector.declare(table.roles, name, Declaration(Kind.ROLE_ATTRIBUTE, module.package, place))
+                case RoleDominance(place, pairs):
+                    for name in (name for pair in pairs for name in pair if name not in table.roles):
+                        collector.declare(table.roles, name, Declaration(Kind.ROLE, module.package, place))
                 case UserDeclaration(place, name):
                     collector.declare_again(table.users, name, Declaration(Kind.USER, module.package, place))
-                case BooleanDeclaration(place, name, default):
+                case BooleanDeclaration(place, name, default, tunable):
                     collector.declare(table.booleans, name, Declaration(Kind.BOOLEAN, module.package, place))
                     table.defaults[name] = default
+                    table.tunables.update((name,) if tunable else ())
                 case _:
                     pass
     return table
@@ -112,7 +122,7 @@ class _Collector:
     def declare_again(self, names: dict[str, Declaration], name: str, new: Declaration) -> None:
         """Records `new`; the same package may declare a role or user again, which adds to it."""
         first = names.get(name)
-        if first is None or first.package != new.package:
+        if first is None or first.package != new.package or first.kind is not new.kind:
             self.declare(names, name, new)
 
     def declare_aliases(self, place: Place, name: str, aliases: tuple[str, ...]) -> None:

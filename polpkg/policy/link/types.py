@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polpkg.policy.ir.linked import RoleSymbol, TypeSymbol
+from polpkg.policy.ir.linked import TypeSymbol
 from polpkg.policy.ir.statements import (
-    NameSet,
+    ExpandAttribute,
     Permissive,
-    RoleDeclaration,
     TypeAliasDeclaration,
     TypeAttribute,
     TypeBounds,
@@ -17,7 +16,7 @@ from polpkg.policy.ir.statements import (
 from polpkg.policy.link.symbols import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from polpkg.diagnostics import Place
     from polpkg.policy.ir.module import PolicyModule
@@ -28,7 +27,7 @@ LARGEST_TYPE_NUMBER = 65_535
 """Types and attributes of one policy: access vector table keys are 16 bits wide (`avtab_key_t` in libsepol)."""
 
 
-def assign_attributes(modules: Iterable[PolicyModule], binder: Binder) -> None:
+def assign_attributes(modules: Sequence[PolicyModule], binder: Binder) -> None:
     """Fills `Binder.members` from declarations and `typeattribute` statements; what has aliases must be a type."""
     for module in modules:
         for statement in module.statements:
@@ -40,6 +39,28 @@ def assign_attributes(modules: Iterable[PolicyModule], binder: Binder) -> None:
                     binder.single_type(name, module, place)
                 case _:
                     pass
+    _mark_written_out(modules, binder)
+
+
+def _mark_written_out(modules: Iterable[PolicyModule], binder: Binder) -> None:
+    """Finds the attributes that rules are written out for; where two statements differ, they are not (checkpolicy)."""
+    never = 0
+    for module in modules:
+        for statement in module.statements:
+            if not isinstance(statement, ExpandAttribute):
+                continue
+            for name in statement.names:
+                number = binder.type_number(name, module, statement.place)
+                if number is None:
+                    continue
+                if not binder.attribute_bits >> number & 1:
+                    message = f"`{name}` is a type; an attribute is needed here"
+                    binder.report.error(statement.place, "not-an-attribute", message, word=name)
+                elif statement.expand:
+                    binder.written_out |= 1 << number
+                else:
+                    never |= 1 << number
+    binder.written_out &= ~never
 
 
 def _add_to_attributes(
@@ -83,7 +104,7 @@ def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
             name,
             table.types[name].kind is Kind.ATTRIBUTE,
             tuple(sorted(aliases.get(number, ()))),
-            binder.members.get(number, 0),
+            0 if binder.written_out >> number & 1 else binder.members.get(number, 0),
             bounds.get(number, -1),
             number in permissive,
             table.types[name].place,
@@ -120,36 +141,3 @@ def _check_room(binder: Binder, table: SymbolTable) -> None:
         message = f"the policy has {count:,} types and attributes; a policydb holds at most {LARGEST_TYPE_NUMBER:,}"
         hint = "a guest costs three types or more: let several guests share one type"
         binder.report.error(place, "too-many-types", message, hint)
-
-
-def link_roles(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[RoleSymbol, ...]:
-    """The roles of the linked policy, in the order of their numbers.
-
-    A type that one statement excludes is kept from the role whatever others say (`define_role_types` of checkpolicy
-    adds up what is included and what is excluded).
-    """
-    types: dict[int, int] = {}
-    excluded: dict[int, int] = {}
-    for module in modules:
-        for statement in module.statements:
-            match statement:
-                case RoleDeclaration(place, name, names) if names.names or names.excluded or names.star:
-                    if names.star or names.complement:
-                        binder.report.error(place, "syntax-error", "`*` and `~` are not allowed in the types of a role")
-                        continue
-                    role = binder.role_number(name, module, place)
-                    included = binder.type_set(NameSet(names.names), module, place, only_types=True)
-                    without = binder.type_set(NameSet(names.excluded), module, place, only_types=True)
-                    if role is not None:
-                        types[role] = types.get(role, 0) | included.types
-                        excluded[role] = excluded.get(role, 0) | without.types
-                case _:
-                    pass
-    return tuple(
-        RoleSymbol(
-            name,
-            types.get(number, 0) & ~excluded.get(number, 0),
-            table.roles[name].place if name in table.roles else None,
-        )
-        for number, name in enumerate(binder.role_names)
-    )

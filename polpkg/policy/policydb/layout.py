@@ -30,6 +30,14 @@ MAX_TYPES = 0xFFFF
 MAX_WORD = 0xFFFF_FFFF
 MAX_LONG = 0xFFFF_FFFF_FFFF_FFFF
 
+DEFAULTS: dict[str, tuple[str, ...]] = {
+    "user": ("", "source", "target"),
+    "role": ("", "source", "target"),
+    "range": ("", "source low", "source high", "source low-high", "target low", "target high", "target low-high"),
+    "type": ("", "source", "target"),
+}
+"""Where a new object gets a part of its label from, by number (`DEFAULT_*`), in the order of the parts in a file."""
+
 OBJECT_ROLE = "object_r"
 """The role of objects: always number 1."""
 

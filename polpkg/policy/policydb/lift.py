@@ -1,7 +1,7 @@
 """From a `PolicyDb` to the linked policy: what a compiled policy means, with the numbering of a linked one.
 
 Nothing is known of places, of assertions (they are not in the file), or of the words `constrain` and `mlsconstrain`
-where both would do.  What Xen ignores is left out: object defaults, bounds of users and roles, the types of
+where both would do.  What Xen ignores is left out: bounds of users and roles, the types of
 `object_r`, levels without MLS, attributes of attributes.  What Xen refuses or has no meaning for here is an error.
 """
 
@@ -35,7 +35,7 @@ from polpkg.policy.ir.statements import AvKind, BooleanOperator, ObjectContextKi
 from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.avtab import AvTable
 from polpkg.policy.policydb.ebitmap import decode, decode_bits
-from polpkg.policy.policydb.lift_classes import lift_abi, lift_constraints
+from polpkg.policy.policydb.lift_classes import lift_abi, lift_constraints, lift_defaults
 
 if TYPE_CHECKING:
     from polpkg.policy.abi import Abi
@@ -55,7 +55,7 @@ class Numbering(NamedTuple):
 
     def move(self, numbers: Iterable[int], to: list[int]) -> int:
         """The bit set of `numbers`, renumbered."""
-        moved = [to[number] for number in numbers]
+        moved = [to[number] for number in numbers if to[number] >= 0]
         buffer = bytearray(max(moved, default=0) // 8 + 1)
         for number in moved:
             buffer[number >> 3] |= 1 << (number & 7)
@@ -66,8 +66,8 @@ def lift(policy: model.PolicyDb) -> LinkedPolicy:
     """What `policy` means.
 
     Its ABI is made from the classes of the file; initial SIDs get the names of the known ABI that has these classes, or
-    `sid1`, `sid2`, ...  Raises PolicyError `policydb-unsupported` for named type transitions, file system labels, role
-    dominance and unknown capabilities, none of which Xen or a linked policy has.
+    `sid1`, `sid2`, ...  Raises PolicyError `policydb-unsupported` for named type transitions, file system labels
+    and unknown capabilities, none of which Xen or a linked policy has.
     """
     _refuse_unsupported(policy)
     abi = lift_abi(policy)
@@ -100,6 +100,7 @@ def lift(policy: model.PolicyDb) -> LinkedPolicy:
         sensitivities=_sensitivities(policy),
         categories=_categories(policy),
         capabilities=tuple(sorted(layout.CAPABILITIES[bit] for bit in decode_bits(policy.capabilities))),
+        defaults=lift_defaults(policy),
         mls=policy.is_mls,
     )
 
@@ -116,14 +117,12 @@ def _refuse_unsupported(policy: model.PolicyDb) -> None:
         refuse("an unknown capability")
     if not any(role.name == layout.OBJECT_ROLE for role in policy.roles.entries):
         refuse(f"no role {layout.OBJECT_ROLE}")
-    if any(set(decode_bits(role.dominates)) - {role.value - 1} for role in policy.roles.entries):
-        refuse("roles that dominate others")
 
 
 def _numbering(policy: model.PolicyDb) -> Numbering:
     return Numbering(
         types=_ranks({symbol.value: symbol.name for symbol in _primary_types(policy)}),
-        roles=_ranks({role.value: _role_key(role.name) for role in policy.roles.entries}),
+        roles=_ranks({role.value: _role_key(role.name) for role in policy.roles.entries}, policy.roles.primary),
         users=_ranks({user.value: user.name for user in policy.users.entries}),
         booleans=_ranks({boolean.value: boolean.name for boolean in policy.booleans.entries}),
     )
@@ -137,9 +136,9 @@ def _role_key(name: str) -> str:
     return "" if name == layout.OBJECT_ROLE else name
 
 
-def _ranks(names: Mapping[int, str]) -> list[int]:
-    """For each value, less one, its place in the order of names."""
-    ranks = [0] * len(names)
+def _ranks(names: Mapping[int, str], primary: int = 0) -> list[int]:
+    """For each value, less one, its place in the order of names; -1 for values up to `primary` that nothing has."""
+    ranks = [-1] * max(len(names), primary)
     for rank, value in enumerate(sorted(names, key=names.__getitem__)):
         ranks[value - 1] = rank
     return ranks
@@ -175,6 +174,7 @@ def _roles(policy: model.PolicyDb, numbering: Numbering) -> tuple[RoleSymbol, ..
         RoleSymbol(
             role.name,
             0 if role.name == layout.OBJECT_ROLE else numbering.move(decode_bits(role.types), numbering.types),
+            dominates=numbering.move(set(decode_bits(role.dominates)) - {role.value - 1}, numbering.roles),
         )
         for role in sorted(policy.roles.entries, key=lambda role: _role_key(role.name))
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from polpkg.policy.abi import Abi, SecurityClass
-from polpkg.policy.ir.linked import LinkedConstraint, LinkedTerm
+from polpkg.policy.ir.linked import LinkedConstraint, LinkedDefault, LinkedTerm
 from polpkg.policy.ir.statements import ConstraintConnective, ConstraintOperator
 from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.ebitmap import Ebitmap, decode_bits
@@ -44,6 +44,17 @@ def _classes(policy: model.PolicyDb) -> tuple[SecurityClass, ...]:
         SecurityClass(datum.name, _names((*commons.get(datum.common, ()), *datum.permissions)))
         for datum in sorted(policy.classes.entries, key=lambda datum: datum.value)
     )
+
+
+def lift_defaults(policy: model.PolicyDb) -> tuple[LinkedDefault, ...]:
+    """Where new objects get their labels from; numbers that mean nothing, to Xen either, are left out."""
+    found = (
+        LinkedDefault(datum.value - 1, part, words[number])
+        for datum in policy.classes.entries
+        for (part, words), number in zip(layout.DEFAULTS.items(), datum.defaults, strict=False)
+        if 0 < number < len(words)
+    )
+    return tuple(sorted(found, key=lambda default: default[:2]))
 
 
 def _names(permissions: Iterable[model.PermissionDatum]) -> tuple[str, ...]:
@@ -95,4 +106,4 @@ def _term(item: model.ExpressionNode, numbers: dict[str, list[int]]) -> LinkedTe
 
 
 def _moved(numbers: Ebitmap, to: Sequence[int]) -> list[int]:
-    return sorted(to[number] for number in decode_bits(numbers))
+    return sorted(to[number] for number in decode_bits(numbers) if to[number] >= 0)

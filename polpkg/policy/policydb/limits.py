@@ -25,7 +25,8 @@ def check_limits(policy: LinkedPolicy, version: int) -> None:
     """See that version `version` of the format can carry `policy`.
 
     Raises PolicyError, with everything that it cannot carry: `policydb-version` for a version other than 24 and 30,
-    `policydb-24` (device tree labels, memory above 32 bits, role transitions for a class other than `domain`),
+    `policydb-24` (device tree labels, memory above 32 bits, role transitions for a class other than `domain`, defaults
+    of new objects), `policydb-30` (defaults newer than that),
     `too-many-types`, `number-too-large`, `unknown-capability`.
     """
     found = list(_findings(policy, version))
@@ -50,7 +51,13 @@ def _findings(policy: LinkedPolicy, version: int) -> Iterator[Diagnostic]:
             yield Diagnostic("unknown-capability", f"there is no policy capability {name}")
     for item in policy.object_contexts:
         yield from _label_findings(item, version)
+    for default in policy.defaults:
+        if default.value not in layout.DEFAULTS[default.part]:
+            message = f"default_range {default.value} is newer than the policies that Xen reads"
+            yield finding(default.place, "policydb-30", message)
     if version < layout.VERSION_DEVICE_TREE:
+        for default in policy.defaults:
+            yield finding(default.place, "policydb-24", f"version 24 has no default_{default.part}", _NEWER)
         for rule in policy.role_transitions:
             name = policy.abi.all_classes[rule.security_class].name
             if name != "domain":

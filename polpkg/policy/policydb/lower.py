@@ -74,7 +74,13 @@ def _capabilities(policy: LinkedPolicy) -> Ebitmap:
 def _roles(policy: LinkedPolicy) -> model.SymbolTable[model.RoleDatum]:
     objects = model.RoleDatum(layout.OBJECT_ROLE, 1, 0, EMPTY, EMPTY)
     others = [
-        model.RoleDatum(role.name, number + 1, 0, encode_bit(number), encode(role.types))
+        model.RoleDatum(
+            role.name,
+            number + 1,
+            0,
+            encode(1 << number | role.dominates) if role.dominates else encode_bit(number),
+            encode(role.types),
+        )
         for number, role in enumerate(policy.roles)
         if role.name != layout.OBJECT_ROLE
     ]

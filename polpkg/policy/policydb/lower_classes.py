@@ -33,7 +33,8 @@ def lower_classes(policy: LinkedPolicy, version: int) -> model.SymbolTable[model
         node = _node(constraint, with_written=version >= layout.VERSION_DEVICE_TREE)
         kind = transitions if constraint.keyword.endswith("validatetrans") else constraints
         kind[constraint.security_class].add(node)
-    defaults = (0, 0, 0, 0) if version >= layout.VERSION_DEVICE_TREE else ()
+    defaults = _defaults(policy) if version >= layout.VERSION_DEVICE_TREE else {}
+    ordinary = (0,) * len(layout.DEFAULTS) if version >= layout.VERSION_DEVICE_TREE else ()
     entries = [
         model.ClassDatum(
             name=security_class.name,
@@ -43,11 +44,22 @@ def lower_classes(policy: LinkedPolicy, version: int) -> model.SymbolTable[model
             permissions=_permissions(security_class),
             constraints=tuple(sorted(constraints[number])) if number in constraints else (),
             transitions=tuple(sorted(transitions[number])) if number in transitions else (),
-            defaults=defaults,
+            defaults=defaults.get(number, ordinary),
         )
         for number, security_class in enumerate(policy.abi.all_classes)
     ]
     return model.SymbolTable(len(entries), tuple(entries))
+
+
+def _defaults(policy: LinkedPolicy) -> dict[int, tuple[int, ...]]:
+    """For each class that has any, the number of the default of each part."""
+    parts = list(layout.DEFAULTS)
+    found: dict[int, tuple[int, ...]] = {}
+    for security_class, part, value, _ in policy.defaults:
+        row = found.get(security_class, (0,) * len(parts))
+        at = parts.index(part)
+        found[security_class] = (*row[:at], layout.DEFAULTS[part].index(value), *row[at + 1 :])
+    return found
 
 
 def _permissions(security_class: SecurityClass) -> tuple[model.PermissionDatum, ...]:

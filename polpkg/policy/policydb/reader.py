@@ -58,7 +58,7 @@ class _Reader:
             permissive=cursor.ebitmap(),
             commons=self.section("commons", lambda: self.symbols(self.common)),
             classes=self.section("classes", lambda: self.symbols(self.security_class)),
-            roles=self.section("roles", lambda: self.symbols(self.role)),
+            roles=self.section("roles", lambda: self.symbols(self.role, gaps=True)),
             types=self.symbols(self.type),
             users=self.symbols(self.user),
             booleans=self.symbols(self.boolean),
@@ -94,11 +94,12 @@ class _Reader:
     def list_of(self, item: Callable[[], Datum], smallest: int) -> tuple[Datum, ...]:
         return tuple([item() for _ in range(self.cursor.count(smallest))])
 
-    def symbols(self, item: Callable[[], Datum]) -> model.SymbolTable[Datum]:
+    def symbols(self, item: Callable[[], Datum], *, gaps: bool = False) -> model.SymbolTable[Datum]:
+        """A table of symbols; with `gaps` there may be more numbers than symbols (role attributes leave such)."""
         at = self.cursor.at
         primary, entries = self.cursor.unpack(_TWO)
         self.cursor.check_count(entries, _SMALLEST_SYMBOL, at)
-        if primary > entries:
+        if primary > (layout.MAX_TYPES if gaps else entries):
             self.cursor.corrupt(f"{entries} symbols that are said to have numbers up to {primary}", at)
         return model.SymbolTable(primary, tuple([item() for _ in range(entries)]))
 

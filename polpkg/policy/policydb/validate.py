@@ -52,17 +52,31 @@ def _check_symbols(policy: model.PolicyDb) -> None:
     for what, table, values in (
         ("common", policy.commons, [entry.value for entry in policy.commons.entries]),
         ("class", policy.classes, [entry.value for entry in policy.classes.entries]),
-        ("role", policy.roles, [entry.value for entry in policy.roles.entries]),
         ("type", policy.types, [entry.value for entry in real_types]),
         ("user", policy.users, [entry.value for entry in policy.users.entries]),
         ("boolean", policy.booleans, [entry.value for entry in policy.booleans.entries]),
     ):
         _check_numbering(what, table.primary, values, [entry.name for entry in table.entries])
+    _check_role_symbols(policy)
     _check_level_symbols(policy)
     for entry in policy.types.entries:
         _within("alias", entry.value, policy.types.primary)
         if entry.bounds:
             _within("bounds of type", entry.bounds, policy.types.primary)
+
+
+def _check_role_symbols(policy: model.PolicyDb) -> None:
+    """Role attributes, which are not in a file, had numbers of their own when libsepol wrote it."""
+    values = [entry.value for entry in policy.roles.entries]
+    for value in values:
+        _within("role", value, policy.roles.primary)
+    _check_numbering("role", len(values), _dense(values), [entry.name for entry in policy.roles.entries])
+
+
+def _dense(values: list[int]) -> list[int]:
+    """`values` with the gaps between them closed."""
+    ranks = {value: rank for rank, value in enumerate(sorted(set(values)), 1)}
+    return [ranks[value] for value in values]
 
 
 def _check_level_symbols(policy: model.PolicyDb) -> None:
@@ -214,16 +228,17 @@ def _check_condition(expression: Iterable[tuple[int, int]], booleans: int) -> No
 
 
 def _check_labels(policy: model.PolicyDb) -> None:
-    roles, types, classes = policy.roles.primary, policy.types.primary, policy.classes.primary
+    types, classes = policy.types.primary, policy.classes.primary
+    roles = {role.value for role in policy.roles.entries}
     for transition in policy.role_transitions:
-        _within("role", transition.role, roles)
+        _check_role(transition.role, roles)
         _within("type", transition.type, types)
-        _within("role", transition.result, roles)
+        _check_role(transition.result, roles)
         if policy.version >= layout.VERSION_DEVICE_TREE:
             _within("class", transition.security_class, classes)
     for pair in policy.role_allows:
-        _within("role", min(pair), roles)
-        _within("role", max(pair), roles)
+        for role in pair:
+            _check_role(role, roles)
     for change in policy.range_transitions:
         _within("type", change.source, types)
         _within("type", change.target, types)
@@ -236,9 +251,14 @@ def _check_labels(policy: model.PolicyDb) -> None:
             _check_context(policy, item.context)
 
 
+def _check_role(value: int, roles: set[int]) -> None:
+    if value not in roles:
+        _corrupt(f"role {value} does not exist")
+
+
 def _check_context(policy: model.PolicyDb, context: model.ContextDatum) -> None:
     _within("user", context.user, policy.users.primary)
-    _within("role", context.role, policy.roles.primary)
+    _check_role(context.role, {role.value for role in policy.roles.entries})
     _within("type", context.type, policy.types.primary)
     _check_range(policy, context.range)
 

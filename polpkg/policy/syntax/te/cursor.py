@@ -49,7 +49,7 @@ class Cursor:
         """Stands on the first word."""
         self.words = words
         self.values = words.values
-        self.at = 0
+        self.at: int = 0
 
     @property
     def word(self) -> str:
@@ -201,3 +201,28 @@ class Cursor:
         self.expect(":")
         type_ = self.read_name("a type")
         return Context(user, role, type_, self.read_range() if self.accept(":") else None)
+
+    def read_aliases(self) -> tuple[str, ...]:
+        """`alias a`, `alias { a b }` or nothing."""
+        if not (self.accept("alias") or self.accept("ALIAS")):
+            return ()
+        start = self.at
+        found = self.read_names()
+        if found.star or found.complement or found.excluded:
+            raise SyntaxProblem(start, "aliases are listed by name; `*`, `~` and `-` are not allowed here")
+        return found.names
+
+    def end(self) -> None:
+        """The `;` that ends most statements."""
+        if self.values[self.at] != ";":
+            raise self._missing_end()
+        self.at += 1
+
+    def _missing_end(self) -> SyntaxProblem:
+        """Points behind what was read, unless there is more on the same line."""
+        problem = self.unexpected("`;`")
+        if not self.word or self.words.is_first_on_line(self.at):
+            problem = SyntaxProblem(self.at, f"expected `;` after `{shorten(self.values[self.at - 1])}`")
+            problem.shown = self.at - 1
+        problem.is_complete = True
+        return problem

@@ -13,26 +13,20 @@ from polpkg.policy.ir.statements import (
     AvKind,
     AvRule,
     BooleanDeclaration,
-    CategoryDeclaration,
     ClassDeclaration,
     CommonDeclaration,
     Conditional,
     Constraint,
-    Dominance,
+    ExpandAttribute,
     InitialSidContext,
     InitialSidDeclaration,
-    LevelDeclaration,
     NameSet,
-    ObjectContext,
-    ObjectContextKind,
+    Optional,
     Permissive,
     PolicyCapability,
     RangeTransition,
     Require,
     RoleAllow,
-    RoleDeclaration,
-    RoleTransition,
-    SensitivityDeclaration,
     Statement,
     TypeAliasDeclaration,
     TypeAttribute,
@@ -40,11 +34,11 @@ from polpkg.policy.ir.statements import (
     TypeDeclaration,
     TypeRule,
     TypeRuleKind,
-    UserDeclaration,
 )
-from polpkg.policy.syntax.te.cursor import Cursor, SyntaxProblem, shorten
+from polpkg.policy.syntax.te.cursor import SyntaxProblem, shorten
 from polpkg.policy.syntax.te.expressions import read_boolean_expression, read_constraint_expression
 from polpkg.policy.syntax.te.lexer import Located, Words
+from polpkg.policy.syntax.te.roles import DEEPEST_BLOCK, RoleStatements
 from polpkg.policy.syntax.te.words import STATEMENTS, XEN_REFUSES
 
 if TYPE_CHECKING:
@@ -52,8 +46,6 @@ if TYPE_CHECKING:
 
     from polpkg.diagnostics import Diagnostic, Place
 
-_UINT32 = 0xFFFFFFFF
-_UINT64 = 0xFFFFFFFFFFFFFFFF
 _MOST_PROBLEMS = 100
 """After this many the rest of a text is not read: it is something else than policy."""
 
@@ -65,15 +57,16 @@ def parse_te(located: Located) -> tuple[tuple[Statement, ...], tuple[Diagnostic,
     return tuple(parser.statements), tuple(parser.problems)
 
 
-class _Parser(Cursor):
+class _Parser(RoleStatements):
     """Reads statements into `statements` and findings into `problems`."""
 
-    __slots__ = ("problems", "statements")
+    __slots__ = ("_depth", "problems", "statements")
 
     def __init__(self, words: Words) -> None:
         super().__init__(words)
         self.statements: list[Statement] = []
         self.problems: list[Diagnostic] = []
+        self._depth = 0
 
     def parse(self) -> None:
         """Reads to the end."""
@@ -145,29 +138,14 @@ class _Parser(Cursor):
         if word in XEN_REFUSES and self.word in (word, word.upper()):
             message = f"`{self.word}` is not part of a policy for Xen"
             raise SyntaxProblem(self.at, message, f"Xen has no {XEN_REFUSES[word]}", "not-for-xen")
-        if word in STATEMENTS and self.word in (word, word.upper()):
-            message, hint = f"`{self.word}` statements are not supported", "use `bool`" if word == "tunable" else ""
-            raise SyntaxProblem(self.at, message, hint, "unsupported-statement")
+        if word == "neveraudit":
+            message = "`neveraudit` is newer than the policies that Xen reads (policydb 30 at most)"
+            raise SyntaxProblem(self.at, message, "use `dontaudit` rules", "not-for-xen")
         if self.values[self.at + 1] == "(":
             message = f"`{shorten(self.word)}` is not a statement, and no macro of this name is visible here"
             hint = "require the package that defines it, or check the spelling"
             raise SyntaxProblem(self.at, message, hint, "unknown-macro")
         self.fail("a statement")
-
-    def end(self) -> None:
-        """The `;` that ends most statements."""
-        if self.values[self.at] != ";":
-            raise self._missing_end()
-        self.at += 1
-
-    def _missing_end(self) -> SyntaxProblem:
-        """Points behind what was read, unless there is more on the same line."""
-        problem = self.unexpected("`;`")
-        if not self.word or self.words.is_first_on_line(self.at):
-            problem = SyntaxProblem(self.at, f"expected `;` after `{shorten(self.values[self.at - 1])}`")
-            problem.shown = self.at - 1
-        problem.is_complete = True
-        return problem
 
     # Classes, permissions, initial SIDs
 
@@ -194,18 +172,9 @@ class _Parser(Cursor):
         self.end()
         return AttributeDeclaration(place, name)
 
-    def _aliases(self) -> tuple[str, ...]:
-        if not (self.accept("alias") or self.accept("ALIAS")):
-            return ()
-        start = self.at
-        found = self.read_names()
-        if found.star or found.complement or found.excluded:
-            raise SyntaxProblem(start, "aliases are listed by name; `*`, `~` and `-` are not allowed here")
-        return found.names
-
     def type_(self, place: Place) -> Statement:
         name = self.read_name("a type")
-        aliases = self._aliases()
+        aliases = self.read_aliases()
         attributes = self.read_names_with(",") if self.accept(",") else ()
         self.end()
         return TypeDeclaration(place, name, aliases, attributes)
@@ -214,7 +183,7 @@ class _Parser(Cursor):
         name = self.read_name("a type")
         if self.word.lower() != "alias":
             self.fail("`alias`")
-        aliases = self._aliases()
+        aliases = self.read_aliases()
         self.end()
         return TypeAliasDeclaration(place, name, aliases)
 
@@ -223,6 +192,12 @@ class _Parser(Cursor):
         attributes = self.read_names_with(",")
         self.end()
         return TypeAttribute(place, name, attributes)
+
+    def expandattribute(self, place: Place) -> Statement:
+        names = self._plain_names("attributes")
+        expand = self._truth()
+        self.end()
+        return ExpandAttribute(place, names, expand)
 
     def typebounds(self, place: Place) -> Statement:
         parent = self.read_name("a type")
@@ -235,41 +210,26 @@ class _Parser(Cursor):
         self.end()
         return Permissive(place, name)
 
-    # Roles and users
-
-    def role(self, place: Place) -> Statement:
-        name = self.read_name("a role")
-        types = self.read_names() if self.accept("types") or self.accept("TYPES") else NameSet()
-        self.end()
-        return RoleDeclaration(place, name, types)
-
-    def role_transition(self, place: Place) -> Statement:
-        source, target = self.read_names(), self.read_names()
-        classes = self.read_classes() if self.accept(":") else ()
-        result = self.read_name("a role")
-        self.end()
-        return RoleTransition(place, source, target, classes, result)
-
-    def user(self, place: Place) -> Statement:
-        name = self.read_name("a user")
-        if not (self.accept("roles") or self.accept("ROLES")):
-            self.fail("`roles`")
-        roles = self.read_names()
-        level = self.read_level() if self.accept("level") or self.accept("LEVEL") else None
-        range_ = self.read_range() if level and (self.accept("range") or self.accept("RANGE")) else None
-        self.end()
-        return UserDeclaration(place, name, roles, level, range_)
-
     # Booleans and conditionals
 
     def bool_(self, place: Place) -> Statement:
-        name = self.read_name("a boolean")
+        return self._boolean(place, tunable=False)
+
+    def tunable(self, place: Place) -> Statement:
+        return self._boolean(place, tunable=True)
+
+    def _boolean(self, place: Place, *, tunable: bool) -> BooleanDeclaration:
+        name = self.read_name("a tunable" if tunable else "a boolean")
+        default = self._truth()
+        self.end()
+        return BooleanDeclaration(place, name, default, tunable)
+
+    def _truth(self) -> bool:
         word = self.word.lower()
         if word not in ("true", "false"):
             self.fail("`true` or `false`")
         self.at += 1
-        self.end()
-        return BooleanDeclaration(place, name, word == "true")
+        return word == "true"
 
     def if_(self, place: Place) -> Statement:
         expression = read_boolean_expression(self)
@@ -283,6 +243,9 @@ class _Parser(Cursor):
         while not self.accept("}"):
             method = _CONDITIONAL_METHODS.get(self.word)
             if method is None:
+                if self.word in ("require", "REQUIRE"):
+                    self._read_require()
+                    continue
                 if self.word in _METHODS:
                     message = f"`{self.word}` is not allowed inside `if`"
                     raise SyntaxProblem(self.at, message, "a conditional holds access vector and type rules only")
@@ -315,6 +278,13 @@ class _Parser(Cursor):
 
     def dontaudit(self, place: Place) -> Statement:
         return self._av_rule(place, AvKind.DONTAUDIT, self.read_names(), self.read_names())
+
+    def auditdeny(self, place: Place) -> Statement:
+        """The old way of saying `dontaudit` for all other permissions."""
+        rule = self._av_rule(place, AvKind.DONTAUDIT, self.read_names(), self.read_names())
+        said = rule.permissions
+        others = NameSet() if said.star else said._replace(complement=not said.complement)
+        return rule._replace(permissions=others)
 
     def neverallow(self, place: Place) -> Statement:
         return self._av_rule(place, AvKind.NEVERALLOW, self.read_names(), self.read_names())
@@ -370,61 +340,6 @@ class _Parser(Cursor):
     def mlsvalidatetrans(self, place: Place) -> Statement:
         return self._constraint(place, "mlsvalidatetrans")
 
-    # Multi-level security
-
-    def sensitivity(self, place: Place) -> Statement:
-        name = self.read_name("a sensitivity")
-        aliases = self._aliases()
-        self.end()
-        return SensitivityDeclaration(place, name, aliases)
-
-    def category(self, place: Place) -> Statement:
-        name = self.read_name("a category")
-        aliases = self._aliases()
-        self.end()
-        return CategoryDeclaration(place, name, aliases)
-
-    def dominance(self, place: Place) -> Statement:
-        return Dominance(place, self.read_name_block() if self.word == "{" else (self.read_name(),))
-
-    def level(self, place: Place) -> Statement:
-        level = self.read_level()
-        self.end()
-        return LevelDeclaration(place, level)
-
-    # Object contexts
-
-    def pirqcon(self, place: Place) -> Statement:
-        return self._one_number(place, ObjectContextKind.PIRQ)
-
-    def pcidevicecon(self, place: Place) -> Statement:
-        return self._one_number(place, ObjectContextKind.PCI_DEVICE)
-
-    def _one_number(self, place: Place, kind: ObjectContextKind) -> Statement:
-        number = self.read_number(_UINT32)
-        return ObjectContext(place, kind, number, number, "", self.read_context())
-
-    def ioportcon(self, place: Place) -> Statement:
-        return self._numbers(place, ObjectContextKind.IOPORT, _UINT32)
-
-    def iomemcon(self, place: Place) -> Statement:
-        return self._numbers(place, ObjectContextKind.IOMEM, _UINT64)
-
-    def _numbers(self, place: Place, kind: ObjectContextKind, largest: int) -> Statement:
-        start = self.at
-        low = self.read_number(largest)
-        high = self.read_number(largest) if self.accept("-") else low
-        if low > high:
-            raise SyntaxProblem(start, f"the range {low:#x}-{high:#x} ends before it begins")
-        return ObjectContext(place, kind, low, high, "", self.read_context())
-
-    def devicetreecon(self, place: Place) -> Statement:
-        path = self.word.strip('"')
-        if not path.startswith("/"):
-            self.fail("a device tree path")
-        self.at += 1
-        return ObjectContext(place, ObjectContextKind.DEVICE_TREE, 0, 0, path, self.read_context())
-
     # The rest
 
     def policycap(self, place: Place) -> Statement:
@@ -432,28 +347,101 @@ class _Parser(Cursor):
         self.end()
         return PolicyCapability(place, name)
 
+    # Blocks
+
+    def module(self, place: Place) -> Statement:
+        """The header of a loadable module, which says nothing that a package does not."""
+        self.read_name("the name of a module")
+        while self.word not in (";", ""):
+            self.at += 1
+        self.end()
+        return Require(place, ())
+
+    def optional(self, place: Place) -> Statement:
+        body = self._block()
+        otherwise = self._block() if self.accept("else") or self.accept("ELSE") else ()
+        return Optional(place, body, otherwise)
+
+    def _block(self) -> tuple[Statement, ...]:
+        """The statements of an optional block, which holds declarations, rules, and blocks like itself."""
+        start = self.at
+        self.expect("{")
+        self._depth += 1
+        if self._depth > DEEPEST_BLOCK:
+            raise SyntaxProblem(start, f"optional blocks may not be nested more than {DEEPEST_BLOCK} deep")
+        outer, self.statements = self.statements, []
+        try:
+            while not self.accept("}"):
+                self._read_inner()
+            if not self.statements:
+                raise SyntaxProblem(start, "an optional block must not be empty")
+            return tuple(self.statements)
+        finally:
+            self.statements = outer
+            self._depth -= 1
+
+    def _read_inner(self) -> None:
+        if self.accept(";"):
+            return
+        method = _BLOCK_METHODS.get(self.word)
+        if method is None:
+            if self.word in _METHODS:
+                raise SyntaxProblem(self.at, f"`{self.word}` is not allowed inside `optional`")
+            if self.word:
+                method = self._unknown_statement()
+            else:
+                self.fail("a statement or `}`")
+        place = self.place()
+        self.at += 1
+        self.statements.append(method(self, place))
+
+    def _read_require(self) -> None:
+        """A `require` inside `if` belongs to the block around it."""
+        place = self.place()
+        self.at += 1
+        self.statements.append(self.require(place))
+
     def require(self, place: Place) -> Statement:
         self.expect("{")
         symbols: list[tuple[str, str]] = []
+        permissions: list[tuple[str, str]] = []
         while not self.accept("}"):
             kind = self.word.lower()
             if kind not in _REQUIRABLE:
                 self.fail("a kind of symbol (`type`, `attribute`, `role`, `class`, ...) or `}`")
             self.at += 1
             if kind == "class":
-                symbols.append((kind, self.read_name("a class")))
-                self.read_names()
+                name = self.read_name("a class")
+                symbols.append((kind, name))
+                permissions.extend((name, permission) for permission in self._plain_names("permissions"))
             else:
                 symbols.extend((kind, name) for name in self.read_names_with(","))
             self.end()
-        return Require(place, tuple(symbols))
+        return Require(place, tuple(symbols), tuple(permissions))
+
+    def _plain_names(self, what: str) -> tuple[str, ...]:
+        start = self.at
+        found = self.read_names()
+        if found.star or found.complement or found.excluded:
+            message = f"{what} are listed by name; `*`, `~` and `-` are not allowed here"
+            raise SyntaxProblem(start, message)
+        return found.names
 
     UNDERSCORED: ClassVar[frozenset[str]] = frozenset(("class", "type", "bool", "if"))
 
 
-_REQUIRABLE = frozenset(("class", "role", "type", "attribute", "user", "bool", "tunable", "sensitivity", "category"))
+_REQUIRABLE = frozenset(
+    ("class", "role", "type", "attribute", "attribute_role", "user", "bool", "tunable", "sensitivity", "category")
+)
 _WITH_BLOCK = frozenset(("if", "require", "optional", "dominance"))
-_CONDITIONAL_WORDS = ("allow", "auditallow", "dontaudit", "type_transition", "type_member", "type_change")
+_CONDITIONAL_WORDS = ("allow", "auditallow", "auditdeny", "dontaudit", "type_transition", "type_member", "type_change")
+_BLOCK_WORDS = (
+    *_CONDITIONAL_WORDS,
+    *("attribute", "expandattribute", "type", "typealias", "typeattribute", "typebounds", "permissive", "bool"),
+    *("tunable", "range_transition", "neverallow", "attribute_role", "role", "role_transition", "roleattribute"),
+    *("if", "require", "optional", "user"),
+)
+"""What may stand in an optional block (`avrules_block` of checkpolicy's grammar)."""
 
 
 def _methods() -> dict[str, Callable[[_Parser, Place], Statement]]:
@@ -468,6 +456,7 @@ def _methods() -> dict[str, Callable[[_Parser, Place], Statement]]:
 
 _METHODS = _methods()
 _CONDITIONAL_METHODS = {w: _METHODS[w] for word in _CONDITIONAL_WORDS for w in (word, word.upper())}
+_BLOCK_METHODS = {w: _METHODS[w] for word in _BLOCK_WORDS for w in (word, word.upper())}
 _AMBIGUOUS = frozenset(("role", "type", "level", "class", "user"))
 """Words that begin a statement and also stand in the middle of others."""
 _STATEMENTS = frozenset(w for word in STATEMENTS for w in (word, word.upper()))

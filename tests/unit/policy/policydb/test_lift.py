@@ -92,9 +92,15 @@ def test_what_xen_would_misread_is_refused(samples):
     assert unsupported(replace(policy, filename_transitions=(named,)))
     assert unsupported(replace(policy, file_systems=(model.FileSystemDatum("ext4", ()),)))
     assert unsupported(replace(policy, capabilities=encode_bits([40])))
-    first, *rest = policy.roles.entries
-    entries = (first._replace(dominates=encode_bits([1])), *rest)
-    assert unsupported(replace(policy, roles=policy.roles._replace(entries=entries)))
+
+
+def test_roles_that_dominate_others_come_back(samples):
+    policy = lower(samples.sample())
+    first, second, *rest = policy.roles.entries
+    entries = (first, second._replace(dominates=encode_bits([0, 1])), *rest)
+    changed = replace(policy, roles=policy.roles._replace(entries=entries))
+    assert lift(changed).roles[1].dominates == 1
+    assert lower(lift(changed)) == changed
 
 
 def test_inherited_permissions_come_first(samples):
