@@ -292,7 +292,7 @@ def _lock(
     if request.locked:
         return use_lock(context, project, previous)
     requirements = tuple(context.named(r) for r in project.requirements)
-    movable = request.move is None or request.move or any(r.is_path for r in requirements)
+    movable = request.move is None or request.move or any(r.is_path for r in request.install)
     if (
         previous is not None
         and not movable

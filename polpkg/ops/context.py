@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polpkg.errors import PolpkgError, TargetError, UsageError
+from polpkg.errors import PolpkgError, TargetError, TrustError, UsageError
 from polpkg.packages.index.index import BUNDLED, PATH
 
 if TYPE_CHECKING:
@@ -172,13 +172,31 @@ class Context:
 
     def _archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
         if package.index in _LOCAL:
-            return self._from_index(package, catalog)
+            return self._local_archive(package, catalog)
         try:
             return self.store.obtain(package.sha256, lambda: self._from_index(package, catalog), label=str(package))
         except PolpkgError as error:
             if error.code == "release-gone":
                 self.store.get(package.sha256)  # when it is there and damaged, that is what to tell
             raise
+
+    def _local_archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
+        """An archive that is at hand, which the store keeps for the time when it has changed: a lock means the bytes
+        that it was made with, also after an upgrade of polpkg or an edit of the package.
+        """
+        from polpkg.packages.source import sha256_of
+
+        if self.store.path(package.sha256).exists():
+            return self.store.obtain(package.sha256, lambda: self._from_index(package, catalog), label=str(package))
+        archive = self._from_index(package, catalog)
+        if sha256_of(archive) != package.sha256:
+            raise TrustError(
+                "digest-mismatch",
+                f"{package} of `{package.index}` is not what the lock was made with",
+                hint="`polpkg upgrade` takes what is there now",
+            )
+        self.store.put(archive)
+        return archive
 
     def fetch_missing(self, packages: Iterable[LockedPackage], catalog: Catalog) -> None:
         """Bring the archives of `packages` that are not there yet into the store, several at a time."""

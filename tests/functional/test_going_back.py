@@ -178,10 +178,21 @@ def test_packages_that_are_not_at_hand_are_said_and_are_no_drift(call, empty, tm
     assert "note: the policy was not built again" in done.out
 
 
-def test_a_package_with_other_bytes_is_drift(call, empty, tmp_path):
+def test_a_package_that_was_edited_since_does_not_count(call, empty, tmp_path):
     call("init", tmp_path / "mine")
     call("install", tmp_path / "mine", "--root", empty, "--xen", "4.17")
     (tmp_path / "mine/README.md").write_text("other")
+    assert call("verify", "--root", empty).code == 0
+    assert call("labels", "--root", empty).code == 0
+    assert "nothing to do" in call("sync", "--root", empty).out
+    assert "generation 2" in call("install", tmp_path / "mine", "--root", empty).out
+
+
+def test_a_package_whose_locked_bytes_are_nowhere_is_drift(call, empty, tmp_path, monkeypatch):
+    call("init", tmp_path / "mine")
+    call("install", tmp_path / "mine", "--root", empty, "--xen", "4.17")
+    (tmp_path / "mine/README.md").write_text("other")
+    monkeypatch.setenv("POLPKG_CACHE", str(tmp_path / "another-cache"))
     done = call("verify", "--root", empty, "--json")
     assert done.code == 1
     assert [each["kind"] for each in done.document["drift"]] == ["packages-changed"]
