@@ -94,8 +94,7 @@ def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
                     number = binder.single_type(name, module, place)
                     if number is not None:
                         permissive.add(number)
-                        message = f"type `{name}` is permissive: its denials are logged and allowed"
-                        binder.report.warn(place, "permissive-type", message, "for learning runs only")
+                        _judge_permissive(name, number, module, place, table, binder)
                 case _:
                     pass
     aliases = _aliases_by_number(table, binder)
@@ -111,6 +110,23 @@ def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
         )
         for number, name in enumerate(binder.type_names)
     )
+
+
+def _judge_permissive(
+    name: str, number: int, module: PolicyModule, place: Place, table: SymbolTable, binder: Binder
+) -> None:
+    """A package may switch off the enforcement of its own types, with a warning, and of nobody else's: no assertion
+    would see it.
+    """
+    owner = table.types[binder.type_names[number]].package
+    if module.requires is not None and owner != module.package:
+        message = f"package `{module.package}` may not make type `{name}` of package `{owner}` permissive"
+        binder.report.error(
+            place, "foreign-permissive", message, "only the package that declares a type may", word=name
+        )
+        return
+    message = f"type `{name}` is permissive: its denials are logged and allowed"
+    binder.report.warn(place, "permissive-type", message, "for learning runs only")
 
 
 def _bind_bounds(
