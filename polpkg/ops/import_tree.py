@@ -1,8 +1,8 @@
 """`polpkg import`: a policy tree that somebody has, as packages, its sources byte for byte as they are.
 
 Two kinds of input: a Xen `tools/flask/policy` tree, laid out as its Makefile has it (4.6 and 4.7: one folder
-`policy/modules/xen`; since 4.8: `modules/`), and a monolithic `policy.conf`.  The order of the sections is that of
-`tools/flask/policy/Makefile.common`.
+`policy/modules/xen`; since 4.8: `modules/`), and one file: a `policy.conf`, or CIL when its name ends in `.cil`.  The
+order of the sections is that of `tools/flask/policy/Makefile.common`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def read_tree(tree: Path, flask: Path | None = None) -> Tree:
     root = tree / "tools/flask/policy" if (tree / "tools/flask/policy").is_dir() else tree
     flask = flask or root / "../../../xen/xsm/flask/policy"
     if not (root / "policy").is_dir():
-        hint = "pass Xen's tools/flask/policy folder, or a policy.conf file"
+        hint = "pass Xen's tools/flask/policy folder, or a policy.conf or .cil file"
         raise UsageError("not-a-policy-tree", f"{tree} is not a policy tree: it has no folder `policy`", hint=hint)
     if not (flask / "security_classes").is_file():
         hint = "pass it with --flask-dir: it holds security_classes, initial_sids and access_vectors"
@@ -237,17 +237,21 @@ def module_name(name: str) -> str:
 
 
 def _monolith(file: Path, name: str, version: str) -> ImportedPackage:
-    """One package of a policy.conf, which is read once so that nothing else is taken for one."""
+    """One package of a policy.conf or CIL file, which is read once so that nothing else is taken for one."""
     from polpkg.diagnostics import Source
+    from polpkg.policy.syntax.cil import CilContext, read_cil
     from polpkg.policy.syntax.te import PlainText, parse_te
 
+    kind = "policy.cil" if file.suffix == ".cil" else "policy.conf"
     try:
         text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise PolicyError("not-utf-8", f"{file} is not UTF-8 at byte {error.start}, and no policy.conf") from None
-    statements, problems = parse_te(PlainText(Source(str(file), text)))
+        raise PolicyError("not-utf-8", f"{file} is not UTF-8 at byte {error.start}, and no {kind}") from None
+    source = Source(str(file), text)
+    is_cil = kind == "policy.cil"
+    statements, problems = read_cil((source,), CilContext(mls=True)) if is_cil else parse_te(PlainText(source))
     if problems:
         raise PolicyError.of(problems)
     if not statements:
         raise PolicyError("empty-policy", f"{file} has no statement")
-    return ImportedPackage(name, version, "A policy.conf, imported unchanged", (("policy/policy.conf", file),))
+    return ImportedPackage(name, version, f"A {kind}, imported unchanged", ((f"policy/{kind}", file),))

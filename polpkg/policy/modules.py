@@ -15,17 +15,19 @@ from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.functions import NoOwners, Owners, owner_macros, parameter_macro
 from polpkg.policy.ir.module import MacroUse, PolicyModule
+from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.te import PlainText, parse_te
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
+_CIL = ".cil"
 
 MLS_SENSITIVITIES = 16
 MLS_CATEGORIES = 256
@@ -36,10 +38,10 @@ MLS_CATEGORIES = 256
 class PackageSource:
     """The sources of one package, ready to be expanded.
 
-    `fragments` are read in the order given.  `requires` are the packages required directly.  An imported tree brings
-    its own tables and support macros (`own_tables`): it is expanded with nothing but `definitions` and what the parts
-    of the same tree export, may redefine macros, and uses names as it likes.  `assertions` are the names of assertions
-    by their line in polpkg.toml.
+    `fragments` are read in the order given, those in CIL together after the others.  `requires` are the packages
+    required directly.  An imported tree brings its own tables and support macros (`own_tables`): it is expanded with
+    nothing but `definitions` and what the parts of the same tree export, may redefine macros, and uses names as it
+    likes.  `assertions` are the names of assertions by their line in polpkg.toml.
     """
 
     package: str
@@ -55,6 +57,11 @@ class PackageSource:
     def is_plain(self) -> bool:
         """Whether this is a policy.conf, which went through m4 before it was imported."""
         return self.own_tables and len(self.fragments) == 1 and self.fragments[0].file.endswith(".conf")
+
+    @property
+    def has_cil(self) -> bool:
+        """Whether a fragment is written in CIL."""
+        return any(fragment.file.endswith(_CIL) for fragment in self.fragments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +94,8 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             modules.append(_module(package, statements, ()))
             problems.extend(found)
             continue
-        if foreign := _foreign_fragments(package):
-            problems.extend(foreign)
-            continue
         try:
-            expansion = expand(package.fragments, table)
+            expansion = expand(_macro_fragments(package), table)
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
@@ -100,6 +104,11 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             problems.extend(_redefinitions(package, exports, seen))
         statements, found = parse_te(expansion)
         problems.extend(found)
+        if package.has_cil:
+            others = [statements, *(m.statements for m in modules if package.own_tables or m.package in seen)]
+            more, found = _read_cil(package, others, environment)
+            statements += more
+            problems.extend(found)
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses))
     if problems:
@@ -107,13 +116,20 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
     return tuple(modules)
 
 
-def _foreign_fragments(package: PackageSource) -> list[Diagnostic]:
-    message = "fragments in CIL are not supported"
-    return [
-        Diagnostic("unsupported-fragment", message, _origin(fragment, 1, 1), "write it as a .te fragment")
-        for fragment in package.fragments
-        if fragment.file.endswith(".cil")
-    ]
+def _macro_fragments(package: PackageSource) -> tuple[Source, ...]:
+    """The fragments that m4 expands: all but those in CIL."""
+    return tuple(fragment for fragment in package.fragments if not fragment.file.endswith(_CIL))
+
+
+def _read_cil(
+    package: PackageSource, others: Iterable[tuple[Statement, ...]], environment: Environment
+) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
+    """The CIL fragments of a package; `others` are the statements of what it may use."""
+    fragments = [fragment for fragment in package.fragments if fragment.file.endswith(_CIL)]
+    abi = environment.abi
+    classes = {security_class.name: security_class.permissions for security_class in abi.all_classes}
+    declared = frozenset(name for statements in others for name in declared_names(statements))
+    return read_cil(fragments, CilContext(classes, abi.initial_sids, declared, environment.mls))
 
 
 def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:

@@ -71,6 +71,18 @@ def test_the_forms_of_a_tree_give_the_same_bytes(tmp_path, layout):
     assert len(policies) == 1
 
 
+@pytest.mark.parametrize("mls", [False, True], ids=["plain", "mls"])
+def test_the_cil_of_a_tree(tmp_path, mls):
+    """What `checkpolicy -C` makes of a tree, imported, gives the policy of the tree."""
+    conf = policy_conf(make_tree("new", tmp_path), "new", mls=mls)
+    expected = read_policydb(oracle(conf, tmp_path, mls=mls, version=30))
+    command = ["checkpolicy", *(["-M"] if mls else []), "-C", "-t", "Xen", "-o", "policy.cil", "policy.conf"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=30)
+    import_tree(tmp_path / "policy.cil", tmp_path / "out", "tree", "1.0")
+    found = differences(read_policydb(ours(tmp_path / "out", RELEASES["new"], mls=mls, version=30)), expected)
+    assert not [line for line in found if "(devicetreecon" not in line], "checkpolicy -C leaves out `devicetreecon`"
+
+
 def test_an_imported_tree_with_checkpolicy_as_backend(tmp_path):
     root = make_tree("new", tmp_path)
     import_tree(root, tmp_path / "out", "tree", "1.0")

@@ -118,6 +118,26 @@ class ExpandAttribute(NamedTuple):
     expand: bool
 
 
+class SetOperator(Enum):
+    """Operators of set expressions; `NOT` takes one operand, the others two."""
+
+    AND = "and"
+    OR = "or"
+    XOR = "xor"
+    NOT = "not"
+
+
+class AttributeSet(NamedTuple):
+    """`(typeattributeset A (and B (not (C))))` of CIL: types that attribute `name` has, as a set in postfix order.
+
+    An attribute among the names stands for its types, all of them, wherever they are assigned.
+    """
+
+    place: Place
+    name: str
+    expression: tuple[NameSet | SetOperator, ...]
+
+
 class TypeBounds(NamedTuple):
     """`typebounds P C, ...;`: a child has no more than its parent."""
 
@@ -430,6 +450,7 @@ Statement: TypeAlias = (
     | TypeDeclaration
     | TypeAliasDeclaration
     | TypeAttribute
+    | AttributeSet
     | ExpandAttribute
     | TypeBounds
     | Permissive

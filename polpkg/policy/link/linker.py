@@ -10,6 +10,7 @@ from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
 from polpkg.policy.ir.statements import NameSet, PolicyCapability, Require
 from polpkg.policy.link.assertions import check_assertions
+from polpkg.policy.link.attribute_sets import evaluate_attribute_sets
 from polpkg.policy.link.binder import Binder
 from polpkg.policy.link.blocks import resolve_blocks
 from polpkg.policy.link.bounds import check_bounds
@@ -73,6 +74,7 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     for module in modules:
         dependencies.check_macros(module)
     assign_attributes(modules, binder)
+    evaluate_attribute_sets(modules, binder)
     assign_role_attributes(modules, binder)
     policy = _link_all(modules, binder, table, options)
     _check_requires(modules, binder)

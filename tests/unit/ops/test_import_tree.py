@@ -56,6 +56,12 @@ def test_a_policy_conf(tmp_path):
     assert package.files["policy/policy.conf"] == b"class domain\n"
 
 
+def test_cil(tmp_path):
+    (tmp_path / "mine.cil").write_text("(class domain (create))(classorder (domain))\n")
+    package = imported(tmp_path / "mine.cil", tmp_path / "out")["tree"]
+    assert package.files["policy/policy.cil"] == b"(class domain (create))(classorder (domain))\n"
+
+
 def test_the_tables_may_be_elsewhere(tmp_path):
     root = make_tree("new", tmp_path)
     shutil.move(root / "xen/xsm/flask/policy", tmp_path / "flask")

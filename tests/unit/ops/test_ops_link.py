@@ -150,11 +150,17 @@ def test_no_hypervisor_and_no_such_package(app):
         link_requirements(app(), LinkRequest((Requirement("no-such-package"),), "4.17"))
 
 
-def test_cil_fragments_are_refused(app):
+def test_cil_fragments_are_linked(app):
+    context = app(**{"policy/more.cil": "(type app_more_t)\n"})
+    answer = link_requirements(context, request())
+    assert b"(type app_more_t)" in emit(context, answer, "cil")
+
+
+def test_a_cil_fragment_that_is_wrong(app):
     with pytest.raises(PolicyError) as caught:
-        link_requirements(app(**{"policy/more.cil": "(type app_more_t)\n"}), request())
-    assert [d.code for d in caught.value.diagnostics] == ["unsupported-fragment"]
-    assert caught.value.origin.file == "policy/more.cil"
+        link_requirements(app(**{"policy/more.cil": "(type app_more_t)\n(block more)\n"}), request())
+    assert [d.code for d in caught.value.diagnostics] == ["unsupported-statement"]
+    assert (caught.value.origin.file, caught.value.origin.line) == ("policy/more.cil", 2)
 
 
 def test_an_imported_tree_is_linked_alone(app, tmp_path):
