@@ -124,10 +124,11 @@ class Origin(NamedTuple):
 
 
 class Severity(Enum):
-    """How much a finding matters: an error stops the work, a warning does not."""
+    """How much a finding matters, most first: an error stops the work; a note may be left alone."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Note(NamedTuple):

@@ -1,11 +1,11 @@
-"""`polpkg link` and `polpkg check`: packages into one policy, without a target."""
+"""`polpkg link`: packages into one policy, without a target."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from polpkg.errors import PolicyError, TargetError, UsageError
+from polpkg.errors import TargetError, UsageError
 from polpkg.ops.assembly import assemble
 from polpkg.ops.compiling import BuildSettings, compile_policy, link_assembly
 from polpkg.ops.resolution import load_packages, resolve_requirements, with_options
@@ -13,14 +13,14 @@ from polpkg.packages.project import Project
 from polpkg.packages.requirement import Requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.ops.assembly import Assembly
     from polpkg.ops.context import Context
     from polpkg.ops.resolution import Locked
     from polpkg.packages.lock import LockedPackage
-    from polpkg.packages.manifest import Manifest, ParameterValue
+    from polpkg.packages.manifest import ParameterValue
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.linked import LinkedPolicy
 
@@ -120,99 +120,3 @@ def emit(context: Context, answer: LinkAnswer, what: str) -> bytes:
             return render_modules(build_modules(answer.assembly.sources, environment)).encode()
         case _:
             raise UsageError("unknown-form", f"`{what}` cannot be emitted", hint=f"there are {', '.join(EMITS)}")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedAbi:
-    """How a package fares with one ABI: `versions` have it; `errors` is empty when all is well."""
-
-    versions: tuple[str, ...]
-    errors: tuple[Diagnostic, ...]
-    warnings: tuple[Diagnostic, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAnswer:
-    """What `check` found: about the package itself, and for each ABI."""
-
-    manifest: Manifest
-    findings: tuple[Diagnostic, ...]
-    abis: tuple[CheckedAbi, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        """Every error, each once, in the order of the ABIs."""
-        return tuple(dict.fromkeys(e for abi in self.abis for e in abi.errors))
-
-
-def check_package(context: Context, path: str, *, xen: str = "", all_xen: bool = False) -> CheckAnswer:
-    """Checks the package at `path` as it would be on a target: with what it requires, and the base packages.
-
-    It is linked with its options off and, if it has any, with all of them on; for `xen`, for the newest release that
-    it says it is for, or for every ABI of these releases.  Raises UsageError when there is no package, PolicyError when
-    its manifest is wrong, and ResolutionError when its requirements cannot be met.
-    """
-    requirement = context.named(Requirement("", "", path))
-    manifest = context.manifest_at(path)
-    abis = _abis_to_check(manifest, xen, all_xen=all_xen)
-    base = () if manifest.own_abi else tuple(Requirement(n) for n in Project().target.base if n != manifest.name)
-    variants = [(), tuple((manifest.name, option) for option in manifest.options)]
-    checked = tuple(
-        _check_abi(context, (requirement, *base), abi, versions, dict.fromkeys(variants)) for abi, versions in abis
-    )
-    return CheckAnswer(manifest, tuple(_findings(manifest)), checked)
-
-
-def _abis_to_check(manifest: Manifest, xen: str, *, all_xen: bool) -> list[tuple[Abi, tuple[str, ...]]]:
-    from polpkg.packages.versions import satisfies
-    from polpkg.policy.abi import known_versions, load_abi
-    from polpkg.policy.abi.hypervisor import resolve_xen
-
-    if xen:
-        abi = resolve_xen(xen)
-        return [(abi, (abi.version,))]
-    versions = [v for v in known_versions() if satisfies(v, manifest.xen)]
-    if not versions:
-        raise PolicyError(
-            "no-xen-release", f"no known release of Xen is {manifest.xen}", hint="see [xen] in polpkg.toml"
-        )
-    found: dict[str, list[str]] = {}
-    for version in versions if all_xen else versions[-1:]:
-        found.setdefault(load_abi(version).fingerprint, []).append(version)
-    return [(load_abi(these[-1]), tuple(these)) for these in found.values()]
-
-
-def _check_abi(
-    context: Context,
-    requirements: tuple[Requirement, ...],
-    abi: Abi,
-    versions: tuple[str, ...],
-    variants: Iterable[tuple[tuple[str, str], ...]],
-) -> CheckedAbi:
-    errors: dict[Diagnostic, None] = {}
-    warnings: dict[Diagnostic, None] = {}
-    for options in variants:
-        project = with_options(Project(), options)
-        lock, catalog = resolve_requirements(context, project, requirements, xen=release_of(abi))
-        try:
-            assembly = assemble(load_packages(context, lock, catalog), project)
-            policy, found = link_assembly(assembly, abi)
-            compile_policy(policy, context.backend("builtin"), BuildSettings())
-            warnings |= dict.fromkeys(found)
-        except PolicyError as error:
-            errors |= dict.fromkeys(error.diagnostics)
-    return CheckedAbi(versions, tuple(errors), tuple(warnings))
-
-
-def _findings(manifest: Manifest) -> Iterable[Diagnostic]:
-    """What a package should say about itself before others get it."""
-    from polpkg.diagnostics import MANIFEST, Diagnostic, Origin, Severity
-
-    origin = Origin(manifest.name, manifest.version, MANIFEST, 1)
-    if not manifest.summary:
-        yield Diagnostic("no-summary", "the package has no summary", origin, severity=Severity.WARNING)
-    if not manifest.license:
-        yield Diagnostic("no-license", "the package has no license", origin, severity=Severity.WARNING)
-    if not manifest.owns and not manifest.own_abi:
-        hint = 'owns = ["prefix_*"] under [package]'
-        yield Diagnostic("owns-nothing", "the package may declare any name", origin, hint, severity=Severity.WARNING)

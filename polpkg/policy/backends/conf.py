@@ -85,6 +85,7 @@ class ConfWriter:
         self._permission_texts: dict[tuple[int, int], str] = {}
 
     def lines(self, *, neverallows: bool) -> Iterator[str]:
+        """The whole policy, in the order of checkpolicy's grammar."""
         yield from self.classes()
         yield from _section("Defaults", self.defaults())
         if self.policy.mls:
@@ -105,6 +106,7 @@ class ConfWriter:
         yield from _section("Devices", map(self.object_context, self.policy.object_contexts))
 
     def classes(self) -> Iterator[str]:
+        """Classes, initial SIDs and permissions."""
         abi = self.policy.abi
         yield from _section("Classes", (f"class {name}" for name in self.names.classes))
         yield from _section("Initial SIDs", (f"sid {name}" for name in abi.initial_sids))
@@ -118,11 +120,13 @@ class ConfWriter:
         )
 
     def defaults(self) -> Iterator[str]:
+        """Where the labels of new objects come from."""
         for security_class, part, value, place in self.policy.defaults:
             yield from self.origin(place)
             yield f"default_{part} {self.names.classes[security_class]} {value};"
 
     def levels(self) -> Iterator[str]:
+        """Sensitivities, categories, levels, and the constraints on them."""
         policy = self.policy
         yield from _section(
             "Sensitivities", (_declaration("sensitivity", s.name, s.aliases) for s in policy.sensitivities)
@@ -148,9 +152,11 @@ class ConfWriter:
         return self.policy.mls and (has_levels or constraint.keyword.startswith("mls"))
 
     def capabilities(self) -> Iterator[str]:
+        """Policy capabilities."""
         return (f"policycap {name};" for name in sorted(self.policy.capabilities))
 
     def types(self) -> Iterator[str]:
+        """Attributes, types, bounds and permissive types."""
         symbols = self.policy.types
         yield from (f"attribute {symbol.name};" for symbol in symbols if symbol.is_attribute)
         for symbol, attributes in zip(symbols, attributes_of(self.policy), strict=True):
@@ -162,6 +168,7 @@ class ConfWriter:
         yield from (f"permissive {symbol.name};" for symbol in symbols if symbol.permissive)
 
     def roles(self) -> Iterator[str]:
+        """Roles and the rules about them."""
         names = self.names
         roles = [role for role in self.policy.roles if role.name != OBJECT_ROLE]
         yield from (f"role {role.name};" for role in roles)
@@ -180,6 +187,7 @@ class ConfWriter:
             yield f"role_transition {about} {names.roles[rule.result]};"
 
     def rules(self) -> Iterator[str]:
+        """The rules that always hold."""
         for rule in in_order(self.policy.rules):
             yield from self.origin(rule.place)
             yield self.av_rule(rule)
@@ -192,6 +200,7 @@ class ConfWriter:
             yield f"range_transition {about} {self.range(change.range)};"
 
     def av_rule(self, rule: LinkedAvRule) -> str:
+        """One access vector rule."""
         kind, source, target, security_class, value, _ = rule
         types = self.names.types
         to = "self" if source == target and not self.policy.types[source].is_attribute else types[target]
@@ -199,6 +208,7 @@ class ConfWriter:
         return f"{kind.name.lower()} {types[source]} {to}:{self.names.classes[security_class]} {permissions};"
 
     def permissions(self, security_class: int, value: int) -> str:
+        """A set of permissions of one class."""
         text = self._permission_texts.get((security_class, value))
         if text is None:
             text = _braced(self.names.permissions(security_class, value))
@@ -206,11 +216,13 @@ class ConfWriter:
         return text
 
     def type_rule(self, rule: LinkedTypeRule) -> str:
+        """One type rule."""
         types = self.names.types
         about = f"{types[rule.source]} {types[rule.target]}:{self.names.classes[rule.security_class]}"
         return f"{rule.kind.name.lower()} {about} {types[rule.result]};"
 
     def conditionals(self) -> Iterator[str]:
+        """Rules under conditions."""
         for conditional in self.policy.conditionals:
             yield f"if {_bracketed(self.condition(conditional))} {{"
             yield from self.branch(conditional.then)
@@ -220,11 +232,13 @@ class ConfWriter:
             yield "}"
 
     def branch(self, rules: Iterable[LinkedAvRule | LinkedTypeRule]) -> Iterator[str]:
+        """The rules of one branch of a conditional."""
         for rule in in_order(rules):
             yield from ("\t" + line for line in self.origin(rule.place))
             yield "\t" + (self.av_rule(rule) if isinstance(rule, LinkedAvRule) else self.type_rule(rule))
 
     def condition(self, conditional: LinkedConditional) -> str:
+        """The expression of a conditional."""
         def write(term: int | BooleanOperator, operands: Sequence[str]) -> str:
             if not isinstance(term, BooleanOperator):
                 return self.names.booleans[term]
@@ -233,6 +247,7 @@ class ConfWriter:
         return fold(conditional.expression, boolean_arity, write)
 
     def assertion(self, rule: LinkedNeverallow) -> Iterator[str]:
+        """One neverallow rule, below its name."""
         if not rule.sources or not (rule.targets or rule.on_self):
             return  # an empty set has no words, and such an assertion asserts nothing
         if rule.name:
@@ -259,6 +274,7 @@ class ConfWriter:
         return sign + _braced([self.names.types[bit] for bit in bits(chosen)])
 
     def user(self, user: UserSymbol) -> str:
+        """One user."""
         roles = [self.names.roles[bit] for bit in bits(user.roles & ~1)] or [OBJECT_ROLE]
         text = f"user {user.name} roles {_braced(roles)}"
         if self.policy.mls and user.level and user.range:
@@ -266,6 +282,7 @@ class ConfWriter:
         return text + ";"
 
     def constraint(self, constraint: LinkedConstraint) -> Iterator[str]:
+        """One constraint."""
         yield from self.origin(constraint.place)
         keyword = constraint.keyword.removeprefix("mls")
         prefix = "mls" if self.is_level_constraint(constraint) else ""
@@ -276,35 +293,42 @@ class ConfWriter:
         yield f"{prefix}{keyword} {about} {_bracketed(expression)};"
 
     def term(self, term: LinkedTerm | ConstraintConnective, operands: Sequence[str]) -> str:
+        """One comparison of a constraint, or a connective."""
         if isinstance(term, ConstraintConnective):
             return _operation(_CONNECTIVES[term], operands)
         right = term.right or _braced(self.names.written(self.policy, term))
         return f"{term.left} {_COMPARISONS[term.operator]} {right}"
 
     def initial_sids(self) -> Iterator[str]:
+        """The contexts of initial SIDs."""
         for name, context in zip(self.policy.abi.initial_sids, self.policy.initial_sids, strict=True):
             if context is not None:
                 yield f"sid {name} {self.context(context)}"
 
     def object_context(self, item: LinkedObjectContext) -> str:
+        """The label of a device."""
         return _LABELS[item.kind](item) + " " + self.context(item.context)
 
     def context(self, context: LinkedContext) -> str:
+        """A context in words."""
         names = self.names
         text = f"{names.users[context.user]}:{names.roles[context.role]}:{names.types[context.type]}"
         return f"{text}:{self.range(context.range)}" if self.policy.mls and context.range else text
 
     def range(self, span: LinkedRange) -> str:
+        """A range of levels, or the one level that it is."""
         low, high = self.level(span.low), self.level(span.high)
         return low if span.low == span.high else f"{low} - {high}"
 
     def level(self, level: LinkedLevel) -> str:
+        """A level."""
         categories = category_spans(level.categories, self.names.categories)
         text = ",".join(first if first == last else f"{first}.{last}" for first, last in categories)
         sensitivity = self.names.sensitivities[level.sensitivity]
         return f"{sensitivity}:{text}" if text else sensitivity
 
     def origin(self, place: Place | None) -> Iterator[str]:
+        """A comment with the origin of a rule, where that is wanted and known."""
         if self.origins and place is not None:
             yield f"# {place.origin()}"
 
