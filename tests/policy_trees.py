@@ -15,14 +15,18 @@ def make_tree(layout, folder):
     """A copy of the tree in `folder`, with the tables of its release where Xen's sources have them."""
     root = folder / f"xen-{layout}"
     shutil.copytree(DATA / f"xen-tree-{layout}", root)
-    flask = root / "xen/xsm/flask/policy"
-    flask.mkdir(parents=True)
-    abi = load_abi(RELEASES[layout])
+    write_tables(root / "xen/xsm/flask/policy", RELEASES[layout])
+    return root
+
+
+def write_tables(flask, release):
+    """Classes, initial SIDs and permissions of a release, as three files."""
+    flask.mkdir(parents=True, exist_ok=True)
+    abi = load_abi(release)
     (flask / "security_classes").write_text("# classes\n" + "".join(f"class {c.name}\n" for c in abi.classes))
     (flask / "initial_sids").write_text("".join(f"sid {name}\n" for name in abi.initial_sids))
     vectors = (f"class {name}\n{{\n" + "".join(f"    {p}\n" for p in perms) + "}\n\n" for name, perms in abi.classes)
     (flask / "access_vectors").write_text("".join(vectors))
-    return root
 
 
 def makefile_order(root, layout):
@@ -53,3 +57,11 @@ def makefile_order(root, layout):
         own / "initial_sids",
         own / "device_contexts",
     ]
+
+
+def make_refpolicy_tree(folder):
+    """A copy of the refpolicy-style tree in `folder`, with the tables of Xen 4.17 where such a tree has its own."""
+    root = folder / "refpolicy"
+    shutil.copytree(DATA / "xen-tree-refpolicy", root)
+    write_tables(root / "policy/flask", "4.17")
+    return root

@@ -118,6 +118,7 @@ def package_source(package: PackageFiles, instances: tuple[Instance, ...], optio
         manifest.macros,
         own_tables=manifest.own_abi,
         assertions=tuple((line, name) for name, line in lines.items()),
+        dialect=manifest.dialect,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, UsageError
+from polpkg.ops.import_refpolicy import DIALECT, is_refpolicy, read_refpolicy
 from polpkg.ops.output import write_output
 from polpkg.packages.archive import archive_time, pack
 from polpkg.packages.manifest_reader import MANIFEST_FILE, read_manifest
@@ -71,6 +72,7 @@ class ImportedPackage:
     files: tuple[tuple[str, Path], ...]
     requires: tuple[str, ...] = ()
     macros: dict[str, str] = field(default_factory=dict[str, str])
+    dialect: str = ""
 
     def archive(self) -> bytes:
         """The archive of the package."""
@@ -80,12 +82,13 @@ class ImportedPackage:
         return pack(dict(sorted({**files, MANIFEST_FILE: manifest.encode()}.items())), mtime=archive_time())
 
     def _manifest(self) -> str:
+        dialect = {"dialect": self.dialect} if self.dialect else {}
         sections: list[tuple[str, dict[str, object]]] = [
             ("package", {"name": self.name, "version": self.version, "summary": self.summary}),
             ("requires", dict.fromkeys(self.requires, f"=={self.version}")),
             ("xen", {"abi": "own"}),
             ("macros", dict(self.macros)),
-            ("fragments", {"order": [path for path, _ in self.files]}),
+            ("fragments", {**dialect, "order": [path for path, _ in self.files]}),
         ]
         return "\n".join(f"[{name}]\n" + "".join(f"{line}\n" for line in toml_lines(v)) for name, v in sections if v)
 
@@ -102,6 +105,8 @@ def import_tree(
         raise UsageError("bad-package-name", f"`{name}` cannot be the name of a package", hint=NAME_RULE)
     if tree.is_file():
         packages: tuple[ImportedPackage, ...] = (_monolith(tree, name, version),)
+    elif is_refpolicy(tree):
+        packages = (_refpolicy(tree, name, version, split=split),)
     else:
         found = read_tree(tree, flask)
         packages = _split(found, name, version) if split else (_whole(found, name, version),)
@@ -234,6 +239,15 @@ def module_name(name: str) -> str:
     """A module's name brought to the name rule: lower case, anything else than letters and digits one hyphen."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in name.lower()).split()
     return "-".join(words)
+
+
+def _refpolicy(tree: Path, name: str, version: str, *, split: bool) -> ImportedPackage:
+    if split:
+        message = "a refpolicy-style tree is put together as a whole, and cannot be split into packages"
+        raise UsageError("cannot-split", message, hint="leave out --split")
+    files, macros = read_refpolicy(tree)
+    summary = "A refpolicy-style policy tree, imported unchanged"
+    return ImportedPackage(name, version, summary, files, macros=macros, dialect=DIALECT)
 
 
 def _monolith(file: Path, name: str, version: str) -> ImportedPackage:

@@ -84,7 +84,8 @@ class Manifest:
     """All of a `polpkg.toml`.
 
     `xen` is the specifier of hypervisor releases, `own_abi` is true for an imported tree that keeps its own tables,
-    `fragment_order` is empty unless the package fixes the order of its fragments, `macros` are predefined for them.
+    `fragment_order` is empty unless the package fixes the order of its fragments, `macros` are predefined for them,
+    `dialect` is `refpolicy` for a tree whose fragments are put together as refpolicy's are.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Manifest:
     assertions: Mapping[str, str] = field(default_factory=dict[str, str])
     macros: Mapping[str, str] = field(default_factory=dict[str, str])
     fragment_order: tuple[str, ...] = ()
+    dialect: str = ""
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

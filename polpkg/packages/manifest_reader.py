@@ -63,6 +63,7 @@ def _manifest(root: Table) -> Manifest:
         assertions=root.text_map("assertions"),
         macros=_macros(root),
         fragment_order=_file_names(fragments, "order"),
+        dialect=fragments.choice("dialect", ("refpolicy",)),
     )
     for table in (package, xen, fragments):
         table.finish()

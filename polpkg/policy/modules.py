@@ -17,6 +17,7 @@ from polpkg.policy.functions import NoOwners, Owners, owner_macros, parameter_ma
 from polpkg.policy.ir.module import MacroUse, PolicyModule
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
+from polpkg.policy.syntax.refpolicy import RefpolicyText
 from polpkg.policy.syntax.te import PlainText, parse_te
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
+    from polpkg.policy.syntax.m4.expansion import Expansion
+    from polpkg.policy.syntax.te.lexer import Located
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
@@ -41,7 +44,8 @@ class PackageSource:
     `fragments` are read in the order given, those in CIL together after the others.  `requires` are the packages
     required directly.  An imported tree brings its own tables and support macros (`own_tables`): it is expanded with
     nothing but `definitions` and what the parts of the same tree export, may redefine macros, and uses names as it
-    likes.  `assertions` are the names of assertions by their line in polpkg.toml.
+    likes.  `assertions` are the names of assertions by their line in polpkg.toml.  `dialect` is
+    `refpolicy` for a tree that is put together as refpolicy's are.
     """
 
     package: str
@@ -52,6 +56,7 @@ class PackageSource:
     definitions: Mapping[str, str] = field(default_factory=dict[str, str])
     own_tables: bool = False
     assertions: tuple[tuple[int, str], ...] = ()
+    dialect: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -95,14 +100,14 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             problems.extend(found)
             continue
         try:
-            expansion = expand(_macro_fragments(package), table)
+            located, expansion = _expand(package, table)
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
         exports[package.package] = expansion.table.owned_by({package.package})
         if not package.own_tables:
             problems.extend(_redefinitions(package, exports, seen))
-        statements, found = parse_te(expansion)
+        statements, found = parse_te(located)
         problems.extend(found)
         if package.has_cil:
             others = [statements, *(m.statements for m in modules if package.own_tables or m.package in seen)]
@@ -130,6 +135,15 @@ def _read_cil(
     classes = {security_class.name: security_class.permissions for security_class in abi.all_classes}
     declared = frozenset(name for statements in others for name in declared_names(statements))
     return read_cil(fragments, CilContext(classes, abi.initial_sids, declared, environment.mls))
+
+
+def _expand(package: PackageSource, table: MacroTable) -> tuple[Located, Expansion]:
+    """The text of a package, and the expansion that it is taken from."""
+    if package.dialect:
+        text = RefpolicyText(package.fragments, table)
+        return text, text.expansion
+    expansion = expand(_macro_fragments(package), table)
+    return expansion, expansion
 
 
 def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:
@@ -173,7 +187,7 @@ def _support_table() -> MacroTable:
 
 
 def _imported_table(package: PackageSource, environment: Environment) -> MacroTable:
-    mls = {"enable_mls": ""} if environment.mls else {}
+    mls = {"enable_mls": ""} if environment.mls and "enable_mcs" not in package.definitions else {}
     return MacroTable.standard().with_definitions({**package.definitions, **mls}, _OURS)
 
 
