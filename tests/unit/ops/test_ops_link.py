@@ -8,7 +8,7 @@ from polpkg.diagnostics import MANIFEST
 from polpkg.errors import PolicyError, ResolutionError, TargetError, UsageError
 from polpkg.ops.compiling import BuildSettings
 from polpkg.ops.context import Context
-from polpkg.ops.link import EMITS, LinkRequest, check_package, emit, link_requirements
+from polpkg.ops.link import EMITS, LinkRequest, emit, link_requirements
 from polpkg.packages.requirement import Requirement
 from polpkg.policy.policydb import read_policydb
 
@@ -168,41 +168,3 @@ def test_an_imported_tree_is_linked_alone(app, tmp_path):
     with pytest.raises(PolicyError) as caught:
         link_requirements(app(**tree), request())
     assert caught.value.code == "imported-tree-not-alone"
-
-
-# check
-
-
-def test_check(app):
-    answer = check_package(app(), "./app", xen="4.17")
-    assert (answer.errors, answer.findings) == ((), ())
-    assert [abi.versions for abi in answer.abis] == [("4.17.7",)]
-
-
-def test_check_looks_at_options_too(app):
-    answer = check_package(app(**{"policy/extra.te": "allow app_t nobody_t:domain pause;\n"}), "./app", xen="4.17")
-    assert [d.code for d in answer.errors] == ["unknown-type"]
-
-
-def test_check_every_hypervisor(app):
-    text = "type app_shared_t;\nallow app_shared_t app_shared_t:domain2 vuart_op;\n"
-    manifest = APP["polpkg.toml"] + '\n[xen]\nversions = ">=4.17,<4.19"\n'
-    answer = check_package(app(**{"policy/app.te": text, "polpkg.toml": manifest}), "./app", all_xen=True)
-    failing = [abi.versions for abi in answer.abis if abi.errors]
-    passing = [abi.versions for abi in answer.abis if not abi.errors]
-    assert failing
-    assert passing
-    assert {d.code for d in answer.errors} == {"unknown-permission"}
-
-
-def test_check_advises(app):
-    manifest = '[package]\nname = "app"\nversion = "1.0"\n[requires]\nxen-base = "*"\ndom0 = "*"\n'
-    answer = check_package(app(**{"polpkg.toml": manifest}), "./app", xen="4.17")
-    assert [d.code for d in answer.findings] == ["no-summary", "no-license", "owns-nothing"]
-
-
-def test_check_for_no_release(app):
-    manifest = APP["polpkg.toml"] + '\n[xen]\nversions = "<3"\n'
-    with pytest.raises(PolicyError) as caught:
-        check_package(app(**{"polpkg.toml": manifest}), "./app")
-    assert caught.value.code == "no-xen-release"
