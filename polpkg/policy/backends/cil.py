@@ -120,7 +120,7 @@ class _Emitter:
         yield from self.roles()
         yield from self.users()
         yield from self.rules()
-        yield from (line for item in policy.conditionals for line in self.conditional(item))
+        yield from (line for item in policy.conditionals if _has_rules(item) for line in self.conditional(item))
         if neverallows:
             for number, rule in enumerate(policy.neverallows):
                 yield from self.assertion(number, rule)
@@ -321,6 +321,11 @@ class _Emitter:
 
 def _list(words: Iterable[str]) -> str:
     return f"({' '.join(words)})"
+
+
+def _has_rules(item: LinkedConditional) -> bool:
+    """Whether there is a branch: secilc refuses a condition without any."""
+    return bool(item.then or item.otherwise)
 
 
 def _truth(value: bool) -> str:  # noqa: FBT001 - the value is all there is

@@ -87,6 +87,9 @@ class Arguments:
         """All arguments of `form`; raises CilProblem for what is wrong."""
         kinds = signature.split()
         items = form.items
+        if kinds[-1][0] == "[":
+            last = kinds.pop().strip("[]")
+            kinds += (last,) * (len(items) == len(kinds) + 2)
         if len(items) != len(kinds) + 1:
             self._check_count(form, kinds)
         return tuple(self.one(kind, items[n], form, n) for n, kind in enumerate(kinds, 1))
@@ -159,6 +162,12 @@ class Arguments:
             if n or not unordered:
                 self._check_spelling(word, node, n)
         return Words(words[unordered:], unordered)
+
+    def classes(self, node: Node, form: Form, index: int) -> Words:
+        """A class, or a list of them."""
+        if isinstance(node, str):
+            return Words((self.name("class", node, form, index),))
+        return Words(tuple(self.name("class", item, node, n) for n, item in enumerate(node.items)))
 
     def target(self, node: Node, form: Form, index: int) -> str:
         """The target of a rule: a type, or `self`."""
@@ -335,6 +344,7 @@ READERS: dict[str, Callable[[Arguments, Node, Form, int], Value]] = {
     "word": Arguments.word,
     "words": Arguments.words,
     "truth": Arguments.truth,
+    "classes": Arguments.classes,
     "target": Arguments.target,
     "string": Arguments.string,
     "number": Arguments.number,

@@ -13,6 +13,8 @@ from polpkg.policy.ir.statements import (
     Conditional,
     Constraint,
     ConstraintTerm,
+    DefaultRule,
+    ExpandAttribute,
     InitialSidContext,
     NameSet,
     ObjectContext,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from polpkg.policy.syntax.cil.definitions import Definitions
     from polpkg.policy.syntax.cil.expressions import SetExpression
     from polpkg.policy.syntax.cil.flatten import Item
+    from polpkg.policy.syntax.cil.values import Words
 
 REQUIRED_NAMES = "cil_gen_require"
 """An attribute that checkpolicy declares for what its `require` blocks name, and that libsepol never writes."""
@@ -58,6 +61,8 @@ _DEVICES = {
     "pcidevicecon": ObjectContextKind.PCI_DEVICE,
     "devicetreecon": ObjectContextKind.DEVICE_TREE,
 }
+
+_DEFAULT_RANGES = ("glblub", *(f"{a} {b}" for a in ("source", "target") for b in ("low", "high", "low-high")))
 
 
 def build(
@@ -115,10 +120,18 @@ class _Builder:
         )
         yield AttributeSet(item.place, name, words)
 
-    def expand(self, item: Item, expression: SetExpression, expand: object) -> Iterator[Statement]:
-        del expand
-        names = [name for leaf in expression if isinstance(leaf, tuple) for name in leaf if name != REQUIRED_NAMES]
-        yield Require(item.place, tuple(("attribute", name) for name in names))
+    def expand(self, item: Item, expression: SetExpression, expand: Any) -> Iterator[Statement]:
+        names = tuple(n for leaf in expression if isinstance(leaf, tuple) for n in leaf if n != REQUIRED_NAMES)
+        if names:
+            yield ExpandAttribute(item.place, names, expand)
+
+    def default(self, item: Item, classes: Words, origin: str, *levels: str) -> Iterator[Statement]:
+        part, value = item.keyword.removeprefix("default"), " ".join((origin, *levels))
+        if value not in (_DEFAULT_RANGES if part == "range" else ("source", "target")):
+            hint = "source low, source high, source low-high, the same with target, or glblub"
+            raise CilProblem(item.form, 2, f"`{value}` is nowhere to take a {part} from", hint if levels else "")
+        names = tuple(name for word in classes.names for name in self._definitions.class_names(word))
+        yield DefaultRule(item.place, part, names, value)
 
     def bounds(self, item: Item, parent: str, child: str) -> Iterator[Statement]:
         yield TypeBounds(item.place, parent, (child,))
@@ -232,6 +245,7 @@ _METHODS: dict[str, Callable[..., Iterator[Statement]]] = {
     "handleunknown": _Builder.unknown_permissions,
     "mls": _Builder.levels_wanted,
     "policycap": _Builder.capability,
+    **dict.fromkeys(("defaultuser", "defaultrole", "defaulttype", "defaultrange"), _Builder.default),
     "type": _Builder.type,
     "typealiasactual": _Builder.type_alias,
     "typeattribute": _Builder.attribute,

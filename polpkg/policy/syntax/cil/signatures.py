@@ -1,6 +1,7 @@
 """The statements: what each is called, and which arguments it takes (`cil_build_ast.c` of libsepol 3.4).
 
-A kind of argument is a key of `arguments.READERS`.  `new:KIND` is a name that the statement declares.
+A kind of argument is a key of `arguments.READERS`.  `new:KIND` is a name that the statement declares, and what
+stands in brackets may be left out.
 """
 
 from __future__ import annotations
@@ -8,6 +9,10 @@ from __future__ import annotations
 SIGNATURES: dict[str, str] = {
     "handleunknown": "word",
     "mls": "truth",
+    "defaultuser": "classes word",
+    "defaultrole": "classes word",
+    "defaulttype": "classes word",
+    "defaultrange": "classes word [word]",
     "policycap": "word",
     "class": "new:class words",
     "classorder": "words",
@@ -111,7 +116,7 @@ NOT_FOR_XEN = {
 
 UNSUPPORTED = frozenset(
     """
-    defaultuser defaultrole defaulttype defaultrange deny nametypetransition rolebounds userattribute
+    deny nametypetransition rolebounds userattribute
     userattributeset userbounds
     """.split()
 )
