@@ -17,7 +17,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench coverage xenlab oracles clean
+.PHONY: help demo test check format bench fuzz coverage xenlab oracles clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -49,6 +49,10 @@ format: $(VENV)/development ## Format the code and mend what ruff can mend
 bench: $(VENV)/development oracles ## Measure, and print the results beside the goals
 	$(BIN)/python -m compileall -q polpkg plugins
 	$(BIN)/python tests/bench $(BENCHMARKS)
+	$(TOOK)
+
+fuzz: $(VENV)/development ## Fuzz everything that reads what strangers wrote, FUZZ_SECONDS each
+	$(BIN)/python tests/fuzz
 	$(TOOK)
 
 coverage: $(VENV)/development oracles ## Run all tests and show the lines that none of them reaches

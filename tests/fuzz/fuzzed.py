@@ -49,13 +49,17 @@ def run_te(data: bytes) -> None:
 def run_package(data: bytes) -> None:
     """A package of one fragment: macros, parser and linker, and what comes out in every form."""
     package = PackageSource("fuzz", "1", (Source("fuzz.te", _text(data)),))
-    _check(build_modules((package,), Environment(_abi())))
+    _check(build_modules((package,), Environment(_abi())), _abi())
 
 
 def run_conf(data: bytes) -> None:
     """A whole policy.conf that was imported: with tables of its own, and without macros."""
-    package = PackageSource("fuzz", "1", (Source("fuzz.conf", _text(data)),), own_tables=True)
-    _check(build_modules((package,), Environment(_abi())))
+    _check_tree("fuzz.conf", data)
+
+
+def run_cil(data: bytes) -> None:
+    """A whole policy in CIL that was imported."""
+    _check_tree("fuzz.cil", data)
 
 
 def run_policydb(data: bytes) -> None:
@@ -69,8 +73,13 @@ def run_policydb(data: bytes) -> None:
     canonical(policy)
 
 
-def _check(modules) -> None:
-    policy = link(modules, _abi()).policy
+def _check_tree(file: str, data: bytes) -> None:
+    package = PackageSource("fuzz", "1", (Source(file, _text(data)),), own_tables=True)
+    _check(build_modules((package,), Environment(_small_abi())), _small_abi())
+
+
+def _check(modules, abi) -> None:
+    policy = link(modules, abi).policy
     emit_conf(policy)
     emit_cil(policy)
     data = write_policydb(lower(policy, 30))
@@ -86,6 +95,12 @@ def _text(data: bytes) -> str:
 @cache
 def _abi():
     return load_abi("4.17.0")
+
+
+@cache
+def _small_abi():
+    """The ABI of the goldens, so that they are accepted with the tables that they bring."""
+    return lift(read_policydb(_policydbs()[0])).abi
 
 
 def _sources(*suffixes: str) -> tuple[bytes, ...]:
@@ -143,11 +158,32 @@ _TE_WORDS = (
     "é".encode(),
 )
 
+_CIL_WORDS = (
+    *_words(
+        "( ) (type (typeattribute (typeattributeset (roletype (role (roleattribute (roleattributeset (user (userrole "
+        "(allow (auditallow (dontaudit (neverallow (class (classorder (classcommon (common (classpermission "
+        "(classpermissionset (classmap (classmapping (constrain (mlsconstrain (validatetrans (boolean (booleanif "
+        "(tunable (tunableif (optional (macro (call (in (block (blockinherit (sid (sidorder (sidcontext (context (level "
+        "(levelrange (userlevel (userrange (sensitivity (category (categoryset (pirqcon (iomemcon (ioportcon "
+        "(pcidevicecon (devicetreecon (typealias (typealiasactual (typebounds (typepermissive (typetransition "
+        "(rangetransition (policycap (handleunknown (mls true) and or not xor eq neq all self range "
+        't1 t2 r1 u1 l1 h2 (domain (create)) xen_t system_r system_u "text" 0xffffffffff (1 0) ; ;;*'
+    ),
+    b"(" * 3000,
+    b"\n",
+    b" ",
+    b"\xff",
+    b"\x00",
+    b'"',
+    "é".encode(),
+)
+
 FUZZED: dict[str, Fuzzed] = {
     "m4": Fuzzed(run_macros, _sources(".if", ".te", ".spt", ".m4"), _MACRO_WORDS + _TE_WORDS[:20]),
     "te": Fuzzed(run_te, _sources(".te", ".conf", ".cons"), _TE_WORDS),
     "package": Fuzzed(run_package, _sources(".te", ".if", ".conf"), _TE_WORDS + _MACRO_WORDS),
     "conf": Fuzzed(run_conf, _sources(".conf"), _TE_WORDS),
+    "cil": Fuzzed(run_cil, _sources(".cil"), _CIL_WORDS),
     "policydb": Fuzzed(run_policydb, _policydbs(), (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"object_r"), False),
 }
 """Everything that is fuzzed, by name."""
