@@ -12,6 +12,7 @@ from polpkg.packages.functions import FUNCTIONS
 from polpkg.packages.instances import Instance, check_names, check_present, instances_of
 from polpkg.packages.toml_places import find_place
 from polpkg.policy.modules import Environment, PackageSource
+from polpkg.policy.templates import SLOTS, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,13 +113,14 @@ def package_source(package: PackageFiles, instances: tuple[Instance, ...], optio
     return PackageSource(
         manifest.name,
         manifest.version,
-        (*fragments, *_calls(manifest, text, instances), *_assertions(manifest, lines, instances)),
+        tuple(fragments),
         manifest.owns,
         frozenset(_required(manifest, options)),
         manifest.macros,
         own_tables=manifest.own_abi,
         assertions=tuple((line, name) for name, line in lines.items()),
         dialect=manifest.dialect,
+        units=(*_calls(manifest, text, instances), *_assertions(manifest, lines, instances)),
     )
 
 
@@ -128,12 +130,19 @@ def _required(manifest: Manifest, options: frozenset[str]) -> Iterator[str]:
         yield from manifest.options[option].requires
 
 
-def _calls(manifest: Manifest, text: str, instances: tuple[Instance, ...]) -> Iterator[Source]:
-    if manifest.instance is not None:
-        line = find_place(text, ("instance", "template")).line
-        for instance in instances:
-            calls = (f"{call.macro}({', '.join(call.arguments)})" for call in instance.calls)
-            yield _on_line(manifest, line, " ".join(calls))
+def _calls(manifest: Manifest, text: str, instances: tuple[Instance, ...]) -> Iterator[Unit]:
+    """What the instances become, each call on the line of polpkg.toml that demands it."""
+    if manifest.instance is None:
+        return
+    line = find_place(text, ("instance", "template")).line
+    file = _manifest_source(manifest)
+    for instance in instances:
+        for call in instance.calls:
+            slots = SLOTS[: len(call.arguments)]
+            if len(slots) == len(call.arguments):
+                yield Unit(file, line, f"{call.macro}({', '.join(slots)})", call.arguments)
+            else:
+                yield Unit(file, line, f"{call.macro}({', '.join(call.arguments)})")
 
 
 def _assertion_lines(manifest: Manifest, text: str) -> Iterator[tuple[str, int]]:
@@ -141,25 +150,31 @@ def _assertion_lines(manifest: Manifest, text: str) -> Iterator[tuple[str, int]]
         yield name, find_place(text, ("assertions", name)).line
 
 
-def _assertions(manifest: Manifest, lines: dict[str, int], instances: tuple[Instance, ...]) -> Iterator[Source]:
+def _assertions(manifest: Manifest, lines: dict[str, int], instances: tuple[Instance, ...]) -> Iterator[Unit]:
     """Each assertion once per instance, and where it names `$item`, once per item of the instance."""
+    file = _manifest_source(manifest)
     for name, call in manifest.assertions.items():
-        calls = {filled: None for instance in instances for filled in _filled(call, instance)}
-        yield _on_line(manifest, lines[name], " ".join(calls))
+        wanted = [word for word in ("$prefix", "$item") if word in call]
+        text = call
+        for slot, word in zip(SLOTS, wanted, strict=False):
+            text = text.replace(word, slot)
+        found = dict.fromkeys(
+            tuple(names[word] for word in wanted) for instance in instances for names in _names(wanted, instance)
+        )
+        yield from (Unit(file, lines[name], text, names) for names in found)
 
 
-def _filled(call: str, instance: Instance) -> Iterator[str]:
-    text = call.replace("$prefix", instance.prefix)
-    if "$item" not in text:
-        yield text
+def _names(wanted: list[str], instance: Instance) -> Iterator[dict[str, str]]:
+    """What the words of an assertion stand for, once for each item if it names items."""
+    if "$item" not in wanted:
+        yield {"$prefix": instance.prefix}
         return
     for stem in instance.guest_prefixes:
-        yield text.replace("$item", stem.removeprefix(f"{instance.prefix}_"))
+        yield {"$prefix": instance.prefix, "$item": stem.removeprefix(f"{instance.prefix}_")}
 
 
-def _on_line(manifest: Manifest, line: int, text: str) -> Source:
-    """A text that polpkg writes, on the line of polpkg.toml that demands it."""
-    return Source(MANIFEST, "\n" * (line - 1) + text + "\n", manifest.name, manifest.version)
+def _manifest_source(manifest: Manifest) -> Source:
+    return Source(MANIFEST, "", manifest.name, manifest.version)
 
 
 def _parameter_text(value: ParameterValue) -> str:

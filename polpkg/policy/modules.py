@@ -19,14 +19,13 @@ from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
 from polpkg.policy.syntax.te import PlainText, parse_te
+from polpkg.policy.templates import Expanded, Unit, expand_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
-    from polpkg.policy.syntax.m4.expansion import Expansion
-    from polpkg.policy.syntax.te.lexer import Located
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
@@ -44,8 +43,9 @@ class PackageSource:
     `fragments` are read in the order given, those in CIL together after the others.  `requires` are the packages
     required directly.  An imported tree brings its own tables and support macros (`own_tables`): it is expanded with
     nothing but `definitions` and what the parts of the same tree export, may redefine macros, and uses names as it
-    likes.  `assertions` are the names of assertions by their line in polpkg.toml.  `dialect` is
-    `refpolicy` for a tree that is put together as refpolicy's are.
+    likes.  `assertions` are the names of assertions by their line in polpkg.toml.  `dialect` is `refpolicy` for a tree
+    that is put together as refpolicy's are.  `units` are the calls that instances and assertions become, after the
+    fragments.
     """
 
     package: str
@@ -57,6 +57,7 @@ class PackageSource:
     own_tables: bool = False
     assertions: tuple[tuple[int, str], ...] = ()
     dialect: str = ""
+    units: tuple[Unit, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -100,21 +101,21 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             problems.extend(found)
             continue
         try:
-            located, expansion = _expand(package, table)
+            expanded = _expand(package, table)
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
-        exports[package.package] = expansion.table.owned_by({package.package})
+        exports[package.package] = expanded.table.owned_by({package.package})
         if not package.own_tables:
             problems.extend(_redefinitions(package, exports, seen))
-        statements, found = parse_te(located)
-        problems.extend(found)
+        statements = expanded.statements
+        problems.extend(expanded.problems)
         if package.has_cil:
             others = [statements, *(m.statements for m in modules if package.own_tables or m.package in seen)]
             more, found = _read_cil(package, others, environment)
             statements += more
             problems.extend(found)
-        uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expansion.calls if c.owner and c.caller)
+        uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses))
     if problems:
         raise PolicyError.of(problems)
@@ -137,13 +138,13 @@ def _read_cil(
     return read_cil(fragments, CilContext(classes, abi.initial_sids, declared, environment.mls))
 
 
-def _expand(package: PackageSource, table: MacroTable) -> tuple[Located, Expansion]:
-    """The text of a package, and the expansion that it is taken from."""
-    if package.dialect:
-        text = RefpolicyText(package.fragments, table)
-        return text, text.expansion
-    expansion = expand(_macro_fragments(package), table)
-    return expansion, expansion
+def _expand(package: PackageSource, table: MacroTable) -> Expanded:
+    """The statements of a package, those in CIL apart."""
+    if not package.dialect:
+        return expand_package(_macro_fragments(package), package.units, table)
+    text = RefpolicyText((*package.fragments, *(unit.source for unit in package.units)), table)
+    statements, problems = parse_te(text)
+    return Expanded(statements, problems, text.expansion.calls, text.expansion.table)
 
 
 def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:

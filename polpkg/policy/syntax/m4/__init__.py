@@ -9,7 +9,9 @@ from polpkg.policy.syntax.m4.invocation import NativeError
 from polpkg.policy.syntax.m4.limits import Limits
 from polpkg.policy.syntax.m4.processor import expand
 from polpkg.policy.syntax.m4.table import Builtin, Macro, MacroTable
+from polpkg.policy.syntax.m4.trial import NotAlike, Trial
 
 __all__ = [
-    "Builtin", "Call", "Expansion", "Limits", "Macro", "MacroTable", "Message", "MessageKind", "NativeError", "expand",
+    "Builtin", "Call", "Expansion", "Limits", "Macro", "MacroTable", "Message", "MessageKind", "NativeError",
+    "NotAlike", "Trial", "expand",
 ]  # fmt: skip

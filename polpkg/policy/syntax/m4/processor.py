@@ -25,6 +25,8 @@ from polpkg.policy.syntax.m4.table import Macro, MacroTable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from polpkg.policy.syntax.m4.trial import Trial
+
 _OUTSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#]")
 _INSIDE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[`#,()]")
 _DELIMITERS = frozenset("`#,()")
@@ -34,14 +36,20 @@ _BLANKS = re.compile(r"[ \t\n\v\f\r]*")
 
 
 def expand(
-    sources: Sequence[Source], table: MacroTable, *, limits: Limits | None = None, sync_lines: bool = False
+    sources: Sequence[Source],
+    table: MacroTable,
+    *,
+    limits: Limits | None = None,
+    sync_lines: bool = False,
+    trial: Trial | None = None,
 ) -> Expansion:
     """Expand `sources`, one after another as GNU m4 reads several files; `table` is not changed.
 
-    `sync_lines` adds `#line` marks as `m4 -s` does.  Raises `PolicyError`: `m4-unsupported-builtin`, `m4-end-of-file`
-    in a quotation, comment or argument list, `m4-limit` for what goes beyond `limits`, or what a native macro raised.
+    `sync_lines` adds `#line` marks as `m4 -s` does; a `trial` goes along, and may raise `NotAlike`.  Raises
+    `PolicyError`: `m4-unsupported-builtin`, `m4-end-of-file` in a quotation, comment or argument list, `m4-limit` for
+    what goes beyond `limits`, or what a native macro raised.
     """
-    processor = Processor(table, limits or Limits(), sync_lines=sync_lines)
+    processor = Processor(table, limits or Limits(), sync_lines=sync_lines, trial=trial)
     for source in sources:
         processor.read(source)
     return processor.finish()
@@ -66,11 +74,12 @@ class _PendingCall:
 class Processor:
     """The state of one expansion; `builtins` work on it through an `Invocation`."""
 
-    def __init__(self, table: MacroTable, limits: Limits, *, sync_lines: bool) -> None:
+    def __init__(self, table: MacroTable, limits: Limits, *, sync_lines: bool, trial: Trial | None = None) -> None:
         self.limits = limits
         self.stacks = dict(table.stacks)
         self.places = Places()
         self.patterns = Budget(limits.pattern_steps)
+        self._trial = trial
         self._synced = SyncedOutput() if sync_lines else None
         self._output: TextBuilder = self._synced or TextBuilder()
         self._level = Level(Source("", ""))
@@ -90,6 +99,8 @@ class Processor:
         if self._synced:
             self._synced.begin_source(level)
         self._blocks = [Block(source.text, [(0, level, 0, source.package)], -1)]
+        if self._trial:
+            self._trial.see(source.text)
         while self._settle():
             self._scan(self._blocks[-1])
         if self._calls:
@@ -258,6 +269,8 @@ class Processor:
             below.position = found.end()
             last_root = below.root if below.root >= 0 else found.end() - 1
         name = Block(joined.join(), joined.marks, root)
+        if self._trial:
+            self._trial.see(name.text)
         name.last_root = last_root
         self._blocks.append(name)
 
@@ -398,12 +411,16 @@ class Processor:
             call.warn(f"excess arguments to builtin `{call.name}' ignored")
         if len(call) < builtin.minimum:
             call.warn(f"too few arguments to builtin `{call.name}'")
+        if self._trial:
+            self._trial.check_builtin(call)
         result = builtin.function(call)
         return self._computed(result, call) if isinstance(result, str) else result
 
     def _call_native(self, macro: Macro, call: Invocation) -> str:
         self._seen.setdefault((macro.name, macro.owner, call.author), (call.level, call.offset))
         try:
+            if macro.native and self._trial:
+                return self._trial.ask(macro, macro.native, call.texts())
             return macro.native(call.texts()) if macro.native else ""
         except NativeError as error:
             raise call.error(error.code, error.message, error.hint) from error
@@ -413,6 +430,8 @@ class Processor:
 
     def _push(self, result: Text, root: int, level: Level, offset: int) -> None:
         self._check("text", len(result.text), level, offset)
+        if self._trial:
+            self._trial.see(result.text)
         self._consume(len(result.text), level, offset)
         self._check("output", self._output.length, level, offset)
         blocks = self._blocks

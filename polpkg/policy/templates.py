@@ -1,0 +1,249 @@
+"""Packages with many instances: each kind of call is expanded once, and its statements are repeated for other names.
+
+A call is expanded with placeholders for the names of the instance (`polpkg.policy.syntax.m4.trial` sees to it that the
+names do not matter) and parsed once; every other call of the kind gets the same statements with its own names.  Where
+that cannot be done, the package is expanded word for word: the statements are the same either way.
+"""
+
+from __future__ import annotations
+
+import re
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from polpkg.diagnostics import Frame, Place, Source
+from polpkg.errors import PolicyError
+from polpkg.policy.ir.statements import NameSet
+from polpkg.policy.syntax.m4 import NotAlike, Trial, expand
+from polpkg.policy.syntax.te import parse_te
+from polpkg.policy.syntax.te.words import RESERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from polpkg.diagnostics import Diagnostic
+    from polpkg.policy.ir.statements import Statement
+    from polpkg.policy.syntax.m4 import Call, Expansion, MacroTable
+
+SLOTS = "\x01\x02\x03\x04\x05\x06"
+"""In the text of a `Unit` the n-th of these stands for its n-th name."""
+
+WORTH_WHILE = 8
+"""Fewer units than this are expanded word for word."""
+
+_MOST_SHAPES = 64
+"""When a kind of call comes out in more ways than this, it is not worth looking further."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NEW = cast("Callable[[type, list[Any]], Any]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
+"""Makes a named tuple from its fields, without the cost of calling its class."""
+
+_NOT_NAMES = RESERVED | {"self"}
+
+
+class Unit(NamedTuple):
+    """One call that polpkg itself writes for an instance, on line `line` of a manifest, `file`.
+
+    `text` has `SLOTS` where `names` go.
+    """
+
+    file: Source
+    line: int
+    text: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """The call, to be expanded word for word."""
+        return self.with_names(self.names)
+
+    def with_names(self, names: Sequence[str]) -> Source:
+        """The call with other names."""
+        text = self.text
+        for slot, name in zip(SLOTS, names, strict=False):
+            text = text.replace(slot, name)
+        return Source(self.file.file, "\n" * (self.line - 1) + text + "\n", self.file.package, self.file.version)
+
+
+class Expanded(NamedTuple):
+    """The statements of a package, what is wrong with the rest, and the macros that it calls.
+
+    `table` has the definitions that fragments leave behind.
+    """
+
+    statements: tuple[Statement, ...]
+    problems: tuple[Diagnostic, ...]
+    calls: tuple[Call, ...]
+    table: MacroTable
+
+
+def expand_package(
+    fragments: Sequence[Source], units: Sequence[Unit], table: MacroTable, *, worth_while: int = WORTH_WHILE
+) -> Expanded:
+    """Expands and parses the fragments of a package and then its units; raises PolicyError as `expand` does."""
+    if len(units) >= worth_while:
+        expansion = expand(fragments, table)
+        statements, problems = parse_te(expansion)
+        if not problems and expansion.text[-1:] in ("", "\n"):
+            repeated = _repeat(units, expansion)
+            if repeated is not None:
+                return Expanded((*statements, *repeated[0]), (), repeated[1], expansion.table)
+    expansion = expand((*fragments, *(unit.source for unit in units)), table)
+    statements, problems = parse_te(expansion)
+    return Expanded(statements, problems, expansion.calls, expansion.table)
+
+
+def _repeat(units: Iterable[Unit], before: Expansion) -> tuple[list[Statement], tuple[Call, ...]] | None:
+    """The statements of `units`, and all calls; None when they have to be expanded word for word."""
+    shapes: dict[tuple[int, str], list[_Shape]] = {}
+    calls = {call[:3]: call for call in before.calls}
+    statements: list[Statement] = []
+    mark = f"q{token_hex(12)}q"
+    try:
+        for unit in units:
+            known = shapes.setdefault(unit[1:3], [])
+            shape = next((shape for shape in known if shape.fits(unit.names)), None)
+            if shape is None:
+                shape = _Shape(unit, mark, before.table)
+                if len(known) >= _MOST_SHAPES or not shape.fits(unit.names):
+                    return None
+                known.insert(0, shape)
+                for call in shape.calls:
+                    calls.setdefault(call[:3], call)
+            shape.add_to(statements, unit.names)
+    except (NotAlike, PolicyError):
+        return None
+    return statements, tuple(calls.values())
+
+
+class _Shape:
+    """What one kind of call comes to: statements with placeholders, and for which names they hold."""
+
+    def __init__(self, unit: Unit, mark: str, table: MacroTable) -> None:
+        """Raises `NotAlike`, and PolicyError as `expand` does."""
+        if not all(map(_NAME.fullmatch, unit.names)):
+            raise NotAlike
+        self._mark = mark
+        self._table = table
+        placeholders = [f"{mark}{chr(97 + number)}" for number in range(len(unit.names))]
+        self._trial = Trial(mark, placeholders, unit.names)
+        expansion = expand((unit.with_names(placeholders),), table, trial=self._trial)
+        statements, problems = parse_te(expansion)
+        if problems or expansion.messages or not _are_in_macros(statements, mark):
+            raise NotAlike
+        real = Frame(unit.source)
+        self.calls = [
+            call if call.place.frame.macro else call._replace(place=Place(real, *call.place[1:]))
+            for call in expansion.calls
+        ]
+        self._parts = _Parts(mark, placeholders)
+        self._recipes = [self._parts.recipe(statement) for statement in statements]
+
+    def fits(self, names: tuple[str, ...]) -> bool:
+        """Whether a call with these names comes to the same."""
+        if not all(map(_NAME.fullmatch, names)):
+            raise NotAlike
+        return self._trial.holds_for(names, self._table) and _NOT_NAMES.isdisjoint(self._parts.words(names))
+
+    def add_to(self, statements: list[Statement], names: tuple[str, ...]) -> None:
+        """Appends the statements of the call with these names."""
+        values = self._parts.values(names)
+        for kind, fields, holes in self._recipes:
+            if holes:
+                filled = list(fields)
+                for at, part in holes:
+                    filled[at] = values[part]
+                statements.append(_NEW(kind, filled))
+            else:
+                statements.append(cast("Statement", fields))
+
+
+_Recipe = tuple[Any, tuple[Any, ...], list[tuple[int, int]]]
+"""A tuple with holes: its class, its fields, and for each hole its position and the part that fills it."""
+
+
+class _Parts:
+    """What differs from call to call: words, and tuples that such words are in, each once.
+
+    Parts are numbered; what a part is made of comes before it.
+    """
+
+    def __init__(self, mark: str, placeholders: Sequence[str]) -> None:
+        self._mark = mark
+        self._placeholders = placeholders
+        self._numbers: dict[Any, int] = {}
+        self._makers: list[str | _Recipe] = []
+
+    def recipe(self, value: tuple[Any, ...]) -> _Recipe:
+        """How to make `value` for other names; what does not differ has no holes."""
+        holes: list[tuple[int, int]] = []
+        for at, field in enumerate(value):
+            part = self._part(field)
+            if part >= 0:
+                holes.append((at, part))
+        return type(value), value, holes
+
+    def _part(self, value: object) -> int:
+        """The number of a part, or -1 for what does not differ."""
+        if isinstance(value, Place) or not isinstance(value, (str, tuple)):
+            return -1
+        value = cast("str | tuple[Any, ...]", value)
+        key = (cast("type", type(value)), value)
+        if key in self._numbers:
+            return self._numbers[key]
+        maker: str | _Recipe
+        if isinstance(value, str):
+            differs = self._mark in value
+            maker = self._pattern(value) if differs else value
+        else:
+            maker = self.recipe(value)
+            differs = bool(maker[2])
+        number = len(self._makers) if differs else -1
+        if differs:
+            self._makers.append(maker)
+        self._numbers[key] = number
+        return number
+
+    def _pattern(self, word: str) -> str:
+        if not _NAME.fullmatch(word):
+            raise NotAlike
+        for number, placeholder in enumerate(self._placeholders):
+            word = word.replace(placeholder, f"{{{number}}}")
+        return word
+
+    def words(self, names: tuple[str, ...]) -> Iterable[str]:
+        """The words alone."""
+        return (maker.format(*names) for maker in self._makers if isinstance(maker, str))
+
+    def values(self, names: tuple[str, ...]) -> list[Any]:
+        """Every part for these names."""
+        found: list[Any] = []
+        for maker in self._makers:
+            if isinstance(maker, str):
+                found.append(maker.format(*names))
+                continue
+            kind, fields, holes = maker
+            filled = list(fields)
+            for at, part in holes:
+                filled[at] = found[part]
+            found.append(tuple(filled) if kind is tuple else _NEW(kind, filled))
+        return found
+
+
+def _are_in_macros(statements: Iterable[object], mark: str) -> bool:
+    """Whether every statement stands in a macro, called where no name before it moves it along the line."""
+    return all(_is_in_macro(place, mark) for place in _places(statements))
+
+
+def _is_in_macro(place: Place, mark: str) -> bool:
+    root = place.stack()[0]
+    before = root.source.line(root.line)[: max(root.column - 1, 0)]
+    return bool(place.frame.macro) and mark not in before
+
+
+def _places(value: Iterable[object]) -> Iterable[Place]:
+    for item in value:
+        if isinstance(item, Place):
+            yield item
+        elif isinstance(item, tuple) and not isinstance(item, NameSet):
+            yield from _places(cast("tuple[object, ...]", item))
