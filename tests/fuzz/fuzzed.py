@@ -163,8 +163,8 @@ _CIL_WORDS = (
         "( ) (type (typeattribute (typeattributeset (roletype (role (roleattribute (roleattributeset (user (userrole "
         "(allow (auditallow (dontaudit (neverallow (class (classorder (classcommon (common (classpermission "
         "(classpermissionset (classmap (classmapping (constrain (mlsconstrain (validatetrans (boolean (booleanif "
-        "(tunable (tunableif (optional (macro (call (in (block (blockinherit (sid (sidorder (sidcontext (context (level "
-        "(levelrange (userlevel (userrange (sensitivity (category (categoryset (pirqcon (iomemcon (ioportcon "
+        "(tunable (tunableif (optional (macro (call (in (block (blockinherit (sid (sidorder (sidcontext (context "
+        "(level (levelrange (userlevel (userrange (sensitivity (category (categoryset (pirqcon (iomemcon (ioportcon "
         "(pcidevicecon (devicetreecon (typealias (typealiasactual (typebounds (typepermissive (typetransition "
         "(rangetransition (policycap (handleunknown (mls true) and or not xor eq neq all self range "
         't1 t2 r1 u1 l1 h2 (domain (create)) xen_t system_r system_u "text" 0xffffffffff (1 0) ; ;;*'

@@ -41,7 +41,8 @@ _ALL = (
         "undocumented-macro",
         Severity.WARNING,
         "A macro of a .if file is what other packages call, and the comment above it is all they know of it.  Say what "
-        "it is for and what its parameters are.  Names that begin with an underscore are private.",
+        "it is for and what its parameters are; macros without an empty line between them share it.  Names that begin "
+        "with an underscore are private.",
     ),
     Lint(
         "redundant-rule",

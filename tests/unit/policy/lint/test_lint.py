@@ -81,12 +81,13 @@ def test_what_nothing_is_about(text, expected):
 
 def test_macros_without_documentation():
     interfaces = (
-        "# one(x)\ndefine(`one', `')\n\ndefine(`two', `')\n# other\n\ninterface(`three',`')\ndefine(`_own', `')\n"
+        "# one(x)\ndefine(`one', `')\ndefine(`same', `')\n\ndefine(`two', `')\n# x\n\n"
+        "interface(`three',`')\ndefine(`_own', `')\n"
     )
     messages = [(f.message, f.origin.line) for f in found(USED, interfaces=interfaces)]
     assert messages == [
-        ("macro `two` has no comment that says what it is for", 4),
-        ("macro `three` has no comment that says what it is for", 7),
+        ("macro `two` has no comment that says what it is for", 5),
+        ("macro `three` has no comment that says what it is for", 8),
     ]
 
 
