@@ -55,6 +55,9 @@ class Generator:
     def __init__(self, seed):
         self.random = Random(seed)
         self.out = PolicyText()
+        self.optional_types = []
+        self.tunables = 0
+        self.role_attributes = 0
 
     def chance(self, share):
         return self.random.random() < share
@@ -70,6 +73,8 @@ class Generator:
         self.declarations()
         for _ in range(self.random.randint(3, 14)):
             self.add("rules", self.pick((self.av_rule, self.av_rule, self.av_rule, self.type_rule, self.conditional))())
+        for _ in range(self.random.randint(0, 2)):
+            self.add("rules", self.pick((self.optional, self.optional, self.tunable, self.role_attribute))())
         self.add("rules", f"allow {self.out.types[0]} {self.out.types[0]}:domain create;")
         for _ in range(self.random.randint(0, 3)):
             self.add("rules", self.pick((self.role_allow, self.role_transition, self.neverallow))())
@@ -183,6 +188,48 @@ class Generator:
         if self.chance(0.5):
             other = f" else {{ {' '.join(self.av_rule() for _ in range(self.random.randint(0, 2)))} }}"
         return f"{self.word('if')} ({self.condition()}) {{ {' '.join(rules)} }}{other}"
+
+    def optional(self, depth=2):
+        """Half of them need something that does not exist, or exists in another optional block only."""
+        kind, name = self.pick(
+            (
+                ("type", self.pick(self.out.types)),
+                ("attribute", self.pick(self.out.attributes)),
+                ("role", self.pick(self.out.roles)),
+                ("bool", self.pick(self.out.booleans)),
+                ("type", self.pick(("absent_t", *self.optional_types))),
+                ("type", "absent_t"),
+                ("role", "absent_r"),
+                ("bool", "absent"),
+            )
+        )
+        rules = [f"require {{ {kind} {name}; }}"]
+        if kind == "type":
+            rules.append(f"allow {name} {self.type_set()}:domain create;")
+        if self.chance(0.4):
+            self.optional_types.append(f"optional{len(self.optional_types)}_t")
+            rules.append(f"type {self.optional_types[-1]}, {self.pick(self.out.attributes)};")
+            rules.append(f"allow {self.optional_types[-1]} {self.pick(self.out.types)}:mmu stat;")
+        rules.append(self.optional(depth - 1) if depth and self.chance(0.3) else self.av_rule())
+        other = ""
+        if self.chance(0.5):
+            inner = self.optional(depth - 1) if depth and self.chance(0.3) else self.av_rule()
+            other = f" {self.word('else')} {{ {inner} }}"
+        return f"{self.word('optional')} {{ {' '.join(rules)} }}{other}"
+
+    def tunable(self):
+        self.tunables += 1
+        name = f"tunable{self.tunables}"
+        sign, other = self.pick(("", "!")), self.pick(("", f" else {{ {self.av_rule()} }}"))
+        rules = f"if ({sign}{name}) {{ {self.av_rule()} }}{other}"
+        return f"{self.word('tunable')} {name} {self.pick(('true', 'false'))};\n{rules}"
+
+    def role_attribute(self):
+        self.role_attributes += 1
+        name, roles = f"ra{self.role_attributes}", self.some(self.out.roles)
+        lines = [f"{self.word('attribute_role')} {name};", *(f"roleattribute {role} {name};" for role in roles)]
+        lines += self.some([f"role {name} types {self.type_set()};", f"allow {name} system_r;"])
+        return "\n".join(lines)
 
     def condition(self):
         """An expression that names its booleans in their order.

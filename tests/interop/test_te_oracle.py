@@ -47,6 +47,8 @@ LOOSER = {
     r"Child type .* exceeds bounds": "checkpolicy gives `~` permissions that the class does not have",
     r"-self is not supported": "checkpolicy knows it from 3.6 on",
     r"syntax error' at token 'module'": "a fragment may have been a loadable module",
+    r"^role: only on the left: \(roletype \w+ optional\d+_t\)$": "libsepol expands the types of a role before the "
+    "attributes of optional blocks that come later",
     r"constrain empty": "a constraint on no permission constrains nothing",
 }
 
