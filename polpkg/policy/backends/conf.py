@@ -239,6 +239,7 @@ class ConfWriter:
 
     def condition(self, conditional: LinkedConditional) -> str:
         """The expression of a conditional."""
+
         def write(term: int | BooleanOperator, operands: Sequence[str]) -> str:
             if not isinstance(term, BooleanOperator):
                 return self.names.booleans[term]
