@@ -45,6 +45,7 @@ LOOSER = {
     r"could not find process class": "checkpolicy knows no default class of role transitions for Xen",
     r"duplicate role transition": "saying the same twice is no contradiction, as with type transitions",
     r"Child type .* exceeds bounds": "checkpolicy gives `~` permissions that the class does not have",
+    r"syntax error' at token 'default_\w+'": "statements need no order of sections",
     r"-self is not supported": "checkpolicy knows it from 3.6 on",
     r"syntax error' at token 'module'": "a fragment may have been a loadable module",
     r"^role: only on the left: \(roletype \w+ optional\d+_t\)$": "libsepol expands the types of a role before the "
