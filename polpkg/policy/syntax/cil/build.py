@@ -165,11 +165,11 @@ class _Builder:
             yield RoleDeclaration(item.place, name)
 
     def role_type(self, item: Item, role: str, type_: str) -> Iterator[Statement]:
-        if role == OBJECT_ROLE:
-            yield Require(item.place, (("type", type_),))
-            return
         for name in self._definitions.roles(role):
-            yield RoleDeclaration(item.place, name, NameSet((type_,)))
+            if name == OBJECT_ROLE:
+                yield Require(item.place, (("type", type_),))
+            else:
+                yield RoleDeclaration(item.place, name, NameSet((type_,)))
 
     def role_allow(self, item: Item, source: str, target: str) -> Iterator[Statement]:
         sources, targets = self._definitions.roles(source), self._definitions.roles(target)

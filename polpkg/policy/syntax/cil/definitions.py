@@ -50,7 +50,7 @@ class Definitions:
         self._category_order: dict[str, int] | None = None
         self._role_sets = self._several("roleattributeset")
         self.role_attributes = {item.values[0] for item in self.items["roleattribute"]}
-        self.all_roles = frozenset(item.values[0] for item in self.items["role"]) - {"object_r"}
+        self.all_roles = frozenset(item.values[0] for item in self.items["role"])
         self._roles: dict[str, frozenset[str]] = {}
 
     def _one_each(self, keyword: str) -> dict[str, Item]:

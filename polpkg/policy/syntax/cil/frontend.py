@@ -17,7 +17,7 @@ from polpkg.policy.ir.statements import (
 )
 from polpkg.policy.syntax.cil.build import build
 from polpkg.policy.syntax.cil.definitions import Definitions
-from polpkg.policy.syntax.cil.flatten import Flattener
+from polpkg.policy.syntax.cil.flatten import MOST_PROBLEMS, Flattener
 from polpkg.policy.syntax.cil.optionals import kept_groups
 from polpkg.policy.syntax.cil.problem import CilProblem
 from polpkg.policy.syntax.cil.reader import read_forms
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polpkg.diagnostics import Diagnostic, Source
     from polpkg.policy.ir.statements import Statement
     from polpkg.policy.syntax.cil.arguments import Reference
+    from polpkg.policy.syntax.cil.flatten import Group, Item
     from polpkg.policy.syntax.cil.reader import Form
 
 
@@ -57,14 +58,17 @@ def read_cil(sources: Sequence[Source], context: CilContext) -> tuple[tuple[Stat
     if problems:
         return (), tuple(problems)
     flat = Flattener(forms)
-    groups = kept_groups(flat.groups, _Known(flat, context).knows)
+    known = _Known(flat, context)
+    groups = kept_groups(flat.groups, known.knows)
     items = [item for group in groups for item in group.items]
+    flat.problems.extend(_undeclared(groups, items, known))
     try:
         definitions = Definitions(items, context.classes)
     except CilProblem as problem:
         return (), (*flat.problems, problem.diagnostic())
     statements, found = build(items, definitions, context.sids, mls=context.mls)
-    return statements, (*flat.problems, *found)
+    said = {problem.message for problem in flat.problems}
+    return statements, (*flat.problems, *(problem for problem in found if problem.message not in said))
 
 
 def declared_names(statements: Iterable[Statement]) -> Iterator[tuple[str, str]]:
@@ -89,6 +93,42 @@ def declared_names(statements: Iterable[Statement]) -> Iterator[tuple[str, str]]
                 yield from (("category", known) for known in (name, *aliases))
             case _:
                 pass
+
+
+_LOCAL_KINDS = {
+    "level": "level",
+    "range": "levelrange",
+    "context": "context",
+    "permissions": "classpermission",
+    "user": "user",
+}
+"""Kinds of names that must be declared in the CIL fragments, users also elsewhere, and what declares them."""
+
+
+def _undeclared(groups: Sequence[Group], items: Sequence[Item], known: _Known) -> Iterator[Diagnostic]:
+    """The first use of each name of these kinds that nobody declares, also where no rule needs it."""
+    declared = {reference for group in groups for reference in group.declared}
+    used = dict.fromkeys(reference for group in groups for reference in group.used)
+    missing = [r for r in used if r.kind in _LOCAL_KINDS and r not in declared and not known.knows(r)]
+    for kind, name in missing[:MOST_PROBLEMS]:
+        message = f"{_LOCAL_KINDS[kind]} `{name}` is not declared in the CIL fragments of this package"
+        for item in items:
+            if (index := _index_of(name, item.form)) >= 0:
+                yield CilProblem(item.form, index, message, code=f"unknown-{_LOCAL_KINDS[kind]}").diagnostic(item.frame)
+                break
+
+
+def _index_of(name: str, form: Form) -> int:
+    """The item of `form` that has `name` in it; -1 when none has."""
+    for index, item in enumerate(form.items):
+        work = [item]
+        while work:
+            node = work.pop()
+            if node == name:
+                return index
+            if not isinstance(node, str):
+                work.extend(node.items)
+    return -1
 
 
 class _Known:
