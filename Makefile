@@ -17,7 +17,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench fuzz coverage xenlab oracles clean
+.PHONY: help demo test check format bench bench-compile fuzz coverage xenlab oracles clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -53,6 +53,10 @@ bench: $(VENV)/development oracles ## Measure, and print the results beside the 
 
 fuzz: $(VENV)/development ## Fuzz everything that reads what strangers wrote, FUZZ_SECONDS each
 	$(BIN)/python tests/fuzz
+	$(TOOK)
+
+bench-compile: $(VENV)/development ## Compile up to 1,000 verifiers with 10 guests each, beside checkpolicy and secilc
+	$(BIN)/python tests/bench/compile $(SIZES)
 	$(TOOK)
 
 coverage: $(VENV)/development oracles ## Run all tests and show the lines that none of them reaches

@@ -24,7 +24,7 @@ from polpkg.policy.link.report import Report
 from polpkg.policy.link.roles import assign_role_attributes, link_roles
 from polpkg.policy.link.rules import LinkedRules, link_rules
 from polpkg.policy.link.symbols import collect_symbols
-from polpkg.policy.link.types import assign_attributes, link_types
+from polpkg.policy.link.types import assign_attributes, check_room, link_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,7 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     table = collect_symbols(modules, report)
     dependencies = Dependencies(modules, options.handed, report)
     binder = Binder(abi, table, dependencies, report)
+    check_room(binder, table)
     for module in modules:
         dependencies.check_macros(module)
     assign_attributes(modules, binder)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from polpkg.diagnostics import Diagnostic, Note
+from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import TypeSymbol
 from polpkg.policy.ir.statements import (
     ExpandAttribute,
@@ -80,7 +83,6 @@ def _add_to_attributes(
 
 def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[TypeSymbol, ...]:
     """The types and attributes of the linked policy, in the order of their numbers."""
-    _check_room(binder, table)
     bounds: dict[int, int] = {}
     permissive: set[int] = set()
     for module in modules:
@@ -150,10 +152,18 @@ def _aliases_by_number(table: SymbolTable, binder: Binder) -> dict[int, list[str
     return found
 
 
-def _check_room(binder: Binder, table: SymbolTable) -> None:
+def check_room(binder: Binder, table: SymbolTable) -> None:
+    """Sees that a policydb has room for all types and attributes, before anything is done with them.
+
+    Raises PolicyError `too-many-types`, which says which package declares most.
+    """
     count = len(binder.type_names)
-    if count > LARGEST_TYPE_NUMBER:
-        place = table.types[binder.type_names[-1]].place
-        message = f"the policy has {count:,} types and attributes; a policydb holds at most {LARGEST_TYPE_NUMBER:,}"
-        hint = "a guest costs three types or more: let several guests share one type"
-        binder.report.error(place, "too-many-types", message, hint)
+    if count <= LARGEST_TYPE_NUMBER:
+        return
+    declared = Counter(table.types[name].package for name in binder.type_names)
+    package, most = declared.most_common(1)[0]
+    message = f"the policy has {count:,} types and attributes; a policydb holds at most {LARGEST_TYPE_NUMBER:,}"
+    note = Note(f"package `{package}` declares {most:,} of them")
+    hint = "every kind of guest costs three types (itself, its own view, its channels): let several guests share one"
+    place = next(d.place for d in table.types.values() if d.package == package)
+    raise PolicyError.of([Diagnostic.at(place, "too-many-types", message, hint=hint, notes=(note,))])
