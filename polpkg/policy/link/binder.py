@@ -146,13 +146,8 @@ class Binder:
         if (what, name) in self._unknown:
             return
         self._unknown.add((what, name))
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, known, 1)
-        hint = f"did you mean `{close[0]}`?" if close else ""
-        self.report.error(
-            place, f"unknown-{what}", f"{what} `{name}` is not declared by any package here", hint, word=name
-        )
+        message = f"{what} `{name}` is not declared by any package here"
+        self.report.error(place, f"unknown-{what}", message, _nearest(name, known), word=name)
 
     def single_type(self, name: str, module: PolicyModule, place: Place) -> int | None:
         """The number of a type, which must not be an attribute."""
@@ -232,8 +227,15 @@ class Binder:
         if ("class", name) in self._unknown:
             return
         self._unknown.add(("class", name))
-        message = f"class `{name}` does not exist in {_hypervisor(self.abi)}; it exists {describe_availability(name)}"
-        self.report.error(place, "unknown-class", message, f"guard the rule: ifdef(`xen_class_{name}', ...)", word=name)
+        availability = describe_availability(name)
+        message = f"class `{name}` does not exist in {_hypervisor(self.abi)}; it exists {availability}"
+        hint = f"guard the rule: ifdef(`xen_class_{name}', ...)"
+        if availability.startswith(_NOWHERE):
+            message = f"class `{name}` exists {availability}"
+            hint = (
+                _nearest(name, (known.name for known in self.abi.all_classes)) or "see the classes with `query classes`"
+            )
+        self.report.error(place, "unknown-class", message, hint, word=name)
 
     def permission_bits(self, names: NameSet, class_name: str, place: Place) -> int:
         """The bit set of permissions of one class."""
@@ -263,18 +265,32 @@ class Binder:
         if (class_name, name) in self._unknown:
             return
         self._unknown.add((class_name, name))
-        from difflib import get_close_matches
-
         availability = describe_availability(class_name, name)
-        message = (
-            f"permission `{name}` of class `{class_name}` does not exist in {_hypervisor(self.abi)}; "
-            f"it exists {availability}"
-        )
-        close = get_close_matches(name, self.abi.permissions(class_name), 1)
+        about = f"permission `{name}` of class `{class_name}`"
+        message = f"{about} does not exist in {_hypervisor(self.abi)}; it exists {availability}"
         hint = f"guard it: ifdef(`xen_perm_{class_name}_{name}', ...)"
-        if availability.startswith("in no known"):
-            hint = f"did you mean `{close[0]}`?" if close else f"see the permissions of class `{class_name}`"
+        if availability.startswith(_NOWHERE):
+            message = f"{about} exists {availability}"
+            hint = self._other_permission(name, class_name)
         self.report.error(place, "unknown-permission", message, hint, word=name)
+
+    def _other_permission(self, name: str, class_name: str) -> str:
+        """A hint to a class that has the permission, or to one of the class that is spelt alike."""
+        others = [known.name for known in self.abi.all_classes if name in known.permissions]
+        if others:
+            return f"class `{others[0]}` has it"
+        return _nearest(name, self.abi.permissions(class_name)) or f"see the permissions of class `{class_name}`"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """A hint to the name that is spelt most alike; empty when there is none."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+_NOWHERE = "in no known"
 
 
 def _hypervisor(abi: Abi) -> str:
