@@ -12,7 +12,7 @@ from polpkg.cli.console import Console
 
 def command(
     console: Console,
-    tree: Annotated[Path, typer.Argument(metavar="TREE", help="Xen's tools/flask/policy, or a policy.conf.")],
+    tree: Annotated[Path, typer.Argument(metavar="TREE", help="Xen's tools/flask/policy, a policy.conf or a .cil.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The directory for the archives.")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The name of the package.")],
     version: Annotated[str, typer.Option("--version", metavar="V", help="Its version.")] = "1.0.0",

@@ -62,8 +62,10 @@ def test_explains_a_conflict_of_requirements(failure):
     error = failure(releases, "vmv")
     assert error.code == "no-solution"
     assert error.derivation == (
-        "1. Because s 2 requires c>=2, because vmv 1 requires s>=2, and because vmv 1 requires c<2, "
-        "vmv 1 cannot be chosen.",
+        (
+            "1. Because s 2 requires c>=2, because vmv 1 requires s>=2, and because vmv 1 requires c<2, "
+            "vmv 1 cannot be chosen."
+        ),
         "2. By 1, and because you asked for vmv, no set of versions fits.",
     )
 
