@@ -145,7 +145,13 @@ class _Parser(RoleStatements):
             message = f"`{shorten(self.word)}` is not a statement, and no macro of this name is visible here"
             hint = "require the package that defines it, or check the spelling"
             raise SyntaxProblem(self.at, message, hint, "unknown-macro")
-        self.fail("a statement")
+        problem = self.unexpected("a statement")
+        if not problem.hint and self.word:
+            from difflib import get_close_matches
+
+            close = get_close_matches(self.word, sorted(STATEMENTS), 1)
+            problem.hint = f"did you mean `{close[0]}`?" if close else ""
+        raise problem
 
     # Classes, permissions, initial SIDs
 
