@@ -6,7 +6,7 @@ exclusions, `*` or `~`, or the rule demands types.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from polpkg.policy.abi import describe_availability
 from polpkg.policy.ir.linked import bits
@@ -43,6 +43,10 @@ class TypeSet(NamedTuple):
         return tuple(bits(self.types)) if self.written is None else self.written
 
 
+_BoundSet: TypeAlias = tuple[TypeSet, frozenset[str]]
+"""A set, and the packages that declare what is in it."""
+
+
 class Binder:
     """Knows the number of every name.  A name that is not known is reported once and bound to nothing."""
 
@@ -68,8 +72,8 @@ class Binder:
         self.members: dict[int, int] = {}
         self.written_out = 0
         self.role_members = {n: 0 for n, d in table.roles.items() if d.kind is Kind.ROLE_ATTRIBUTE}
-        self._sets: dict[tuple[NameSet, bool], TypeSet] = {}
-        self._set_packages: dict[NameSet, frozenset[str]] = {}
+        self._sets: tuple[dict[NameSet, _BoundSet], dict[NameSet, _BoundSet]] = ({}, {})
+        self._single: dict[int, int] = {}
         self._permissions: dict[tuple[NameSet, str], int] = {}
         self._unknown: set[tuple[str, str]] = set()
 
@@ -169,12 +173,13 @@ class Binder:
         """Binds a set; with `only_types` all attributes are expanded, `allow_self` is for the targets of rules."""
         if not allow_self and ("self" in names.names or "self" in names.excluded):
             self.report.error(place, "syntax-error", "`self` is allowed as the target of a rule only")
-        key = (names, only_types)
-        found = self._sets.get(key)
-        if found is None:
-            found = self._sets[key] = self._bind_set(names, place, only_types=only_types)
-            self._set_packages[names] = frozenset(self._declarers(names))
-        if not self._dependencies.covers(self._set_packages[names], module):
+        known = self._sets[only_types]
+        bound = known.get(names)
+        if bound is None:
+            found = self._bind_set(names, place, only_types=only_types)
+            bound = known[names] = (found, frozenset(self._declarers(names)))
+        found, packages = bound
+        if not self._dependencies.covers(packages, module):
             for name in (*names.names, *names.excluded):
                 if (declaration := self._table.types.get(name)) is not None:
                     self._dependencies.check(name, declaration, module, place)
@@ -195,14 +200,27 @@ class Binder:
     def _bind_set(self, names: NameSet, place: Place, *, only_types: bool) -> TypeSet:
         included = self._symbols(names.names, place)
         excluded = self._symbols(names.excluded, place)
-        types = self.all_types if names.star else _union(self.expand(n) for n in included)
-        types &= ~_union(self.expand(n) for n in excluded)
+        types = self.all_types if names.star else self._union(included)
+        if excluded:
+            types &= ~self._union(excluded)
         if names.complement:
             types = self.all_types & ~types
         has_self, not_self = "self" in names.names, "self" in names.excluded
         if only_types or excluded or names.star or names.complement:
             return TypeSet(None, types, has_self, not_self)
         return TypeSet(tuple(dict.fromkeys(included)), types, has_self, not_self)
+
+    def _union(self, numbers: tuple[int, ...]) -> int:
+        """The types that `numbers` stand for; the set of one type is kept, since many rules are about it."""
+        if len(numbers) != 1:
+            return _union(self.expand(n) for n in numbers)
+        (number,) = numbers
+        if self.attribute_bits >> number & 1:
+            return self.expand(number)
+        found = self._single.get(number)
+        if found is None:
+            found = self._single[number] = self.expand(number)
+        return found
 
     def _symbols(self, names: tuple[str, ...], place: Place) -> tuple[int, ...]:
         found: list[int] = []
