@@ -25,6 +25,9 @@ _MODE = 0o600
 
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 
+_ATTEMPTS = 1000
+"""How often others may make or take away a directory just when we do: whoever makes the first lock makes them all."""
+
 
 class _Held(NamedTuple):
     """The lock file, open and locked; `made` are the directories that did not exist, innermost first."""
@@ -47,8 +50,13 @@ def hold_lock(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> Genera
 
 
 def _acquire(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> _Held:
-    while True:
-        held = _open(tree)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            held = _open(tree)
+        except TargetError as error:
+            if isinstance(error.__cause__, (FileNotFoundError, FileExistsError)) and attempt < _ATTEMPTS:
+                continue
+            raise
         try:
             _wait(tree, held.descriptor, on_wait)
             if _is_current(tree, held.descriptor):
@@ -57,6 +65,7 @@ def _acquire(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> _Held:
             os.close(held.descriptor)
             raise
         os.close(held.descriptor)  # the one before us took the file away with it
+    raise TargetError("target-failed", f"cannot lock {LOCK} in {tree.name}: others take it away again and again")
 
 
 def _open(tree: TreeTarget) -> _Held:
