@@ -55,7 +55,7 @@ def prune(
     days: Annotated[
         int, typer.Option("--unused-for", metavar="DAYS", min=0, help="How long it must have been of no use.")
     ] = 30,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
 ) -> None:
     """Remove what has not been used for 30 days.
 
@@ -80,7 +80,7 @@ def prune(
 
 def verify(
     console: Console,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged; it is fetched again.")] = False,  # noqa: FBT002
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what is damaged; it is fetched again.")] = False,
 ) -> ExitCode | None:
     """See whether all that is kept is what it must be.
 

@@ -32,7 +32,7 @@ def command(
         str, typer.Argument(metavar="[DIR]", help="The package; default the working directory.")
     ] = ".",
     xen: Xen = None,
-    all_xen: Annotated[bool, typer.Option("--all-xen", help="For every ABI that the package says it is for.")] = False,  # noqa: FBT002
+    all_xen: Annotated[bool, typer.Option("--all-xen", help="For every ABI that the package says it is for.")] = False,
     level: Annotated[
         str, typer.Option(metavar="LEVEL", callback=_level, help="The least to be shown: error, warning or note.")
     ] = "warning",

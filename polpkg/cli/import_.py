@@ -19,7 +19,7 @@ def command(
     flask_dir: Annotated[
         Path | None, typer.Option("--flask-dir", metavar="DIR", help="Xen's xen/xsm/flask/policy, if not beside TREE.")
     ] = None,
-    split: Annotated[bool, typer.Option("--split", help="A package for each module: NAME-<module>.")] = False,  # noqa: FBT002
+    split: Annotated[bool, typer.Option("--split", help="A package for each module: NAME-<module>.")] = False,
 ) -> None:
     """Make packages of a policy tree, its sources unchanged.
 

@@ -19,7 +19,7 @@ def command(
     target: TargetOptions,
     indexes: IndexOptions,
     policy: Policy = None,
-    xl: Annotated[bool, typer.Option("--xl", help="Only the lines for xl.cfg.")] = False,  # noqa: FBT002
+    xl: Annotated[bool, typer.Option("--xl", help="Only the lines for xl.cfg.")] = False,
 ) -> None:
     """Show the labels of every role, with the lines for xl.cfg.
 

@@ -32,8 +32,8 @@ def command(
     xen: Xen = None,
     project: Project = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The lock to write.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 10 if policy.lock is stale.")] = False,  # noqa: FBT002
-    minimal: Annotated[bool, typer.Option("--minimal-versions", help="Choose the lowest that fit.")] = False,  # noqa: FBT002
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 10 if policy.lock is stale.")] = False,
+    minimal: Annotated[bool, typer.Option("--minimal-versions", help="Choose the lowest that fit.")] = False,
 ) -> ExitCode | None:
     """Resolve requirements and write policy.lock.
 

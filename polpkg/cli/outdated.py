@@ -20,7 +20,7 @@ def command(
     console: Console,
     target: TargetOptions,
     indexes: IndexOptions,
-    all_: Annotated[bool, typer.Option("--all", help="Show packages that are up to date, too.")] = False,  # noqa: FBT002
+    all_: Annotated[bool, typer.Option("--all", help="Show packages that are up to date, too.")] = False,
 ) -> None:
     """Show which locked packages have newer versions.
 

@@ -36,7 +36,7 @@ def command(
     permissions: Annotated[
         str, typer.Option("-p", "--perm", metavar="P,...", help="Rules with one of these permissions.")
     ] = "",
-    expand: Annotated[bool, typer.Option("--expand", help="Types in place of attributes.")] = False,  # noqa: FBT002
+    expand: Annotated[bool, typer.Option("--expand", help="Types in place of attributes.")] = False,
 ) -> None:
     """Ask a policy what is in it.
 

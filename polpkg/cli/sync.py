@@ -17,7 +17,7 @@ def command(
     indexes: IndexOptions,
     build: BuildOptions,
     change: ChangeOptions,
-    locked: Annotated[bool, typer.Option("--locked", help="Refuse if the lock does not fit policy.toml.")] = False,  # noqa: FBT002
+    locked: Annotated[bool, typer.Option("--locked", help="Refuse if the lock does not fit policy.toml.")] = False,
 ) -> ExitCode | None:
     """Make a target have what policy.toml and policy.lock say.
 

@@ -22,7 +22,7 @@ def command(
     requirements: Annotated[
         list[str] | None, typer.Argument(metavar="[REQ...]", help="Resolve these instead of looking at a target.")
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Show which package is required by which.")] = False,  # noqa: FBT002
+    reverse: Annotated[bool, typer.Option("--reverse", help="Show which package is required by which.")] = False,
 ) -> None:
     """Show which package requires which.
 
