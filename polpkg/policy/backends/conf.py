@@ -371,7 +371,12 @@ def _type(symbol: TypeSymbol, attributes: Sequence[str]) -> str:
 
 
 def _operation(operator: str, operands: Sequence[str]) -> str:
-    """An operator with its operands, in brackets where the grammar would otherwise take it apart."""
+    """An operator with its operands, in brackets where the grammar would otherwise take it apart.
+
+    `!` binds less tightly than `==` and `!=`: without brackets, `!a == b` is read as `!(a == b)`.
+    """
+    if operator in ("==", "!="):
+        operands = [f"({operand})" if operand.startswith("!") else operand for operand in operands]
     if len(operands) == 2:
         return f"({operands[0]} {operator} {operands[1]})"
     return f"{operator}{operands[0]}" if operator == "!" else f"{operator} ({operands[0]})"
