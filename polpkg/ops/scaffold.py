@@ -54,7 +54,7 @@ _INTERFACE = """\
 #   Declare the domain of one instance, prefix_t.  Whoever owns the functions for it (dom0, unless another package
 #   claims them) builds and manages it, and gives it a store and a console.
 define(`${id}_instance', `
-	declare_domain($$1_t)
+	declare_client_domain($$1_t)
 	domain_self_comms($$1_t)
 	service_client($$1_t)
 ')
@@ -70,7 +70,7 @@ _GUEST = """
 # ${id}_guest(prefix, item)
 #   Declare one kind of guest, prefix_item_t.  The instance owns domain-builder and domain-manager for it.
 define(`${id}_guest', `
-	declare_domain($$1_$$2_t)
+	declare_client_domain($$1_$$2_t)
 	domain_self_comms($$1_$$2_t)
 	for_each_owner(`domain_builder', $$1_$$2_t, `builder_client')
 	for_each_owner(`domain_manager', $$1_$$2_t, `manager_client')
