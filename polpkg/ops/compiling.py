@@ -25,13 +25,18 @@ class BuildSettings:
     mls: bool = False
 
 
-def link_assembly(assembly: Assembly, abi: Abi, *, mls: bool = False) -> tuple[LinkedPolicy, tuple[Diagnostic, ...]]:
-    """Links the packages for `abi`; the policy and its warnings.  Raises PolicyError with every finding."""
+def link_assembly(
+    assembly: Assembly, abi: Abi, *, mls: bool = False, for_target: bool = True
+) -> tuple[LinkedPolicy, tuple[Diagnostic, ...]]:
+    """Links the packages for `abi`; the policy and its warnings.
+
+    `for_target` is as in `LinkOptions`.  Raises PolicyError with every finding.
+    """
     from polpkg.policy.link import LinkOptions, link
     from polpkg.policy.modules import build_modules
 
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
-    result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed))
+    result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed, for_target=for_target))
     return result.policy, result.warnings
 
 

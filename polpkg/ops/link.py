@@ -72,7 +72,7 @@ def link_requirements(context: Context, request: LinkRequest) -> LinkAnswer:
     if request.instance or request.parameters:
         project = _with_instance(context, project, request, locked)
     assembly = assemble(locked, project)
-    policy, warnings = link_assembly(assembly, abi, mls=request.settings.mls)
+    policy, warnings = link_assembly(assembly, abi, mls=request.settings.mls, for_target=False)
     return LinkAnswer(policy, assembly, abi, lock.packages, warnings, request.settings)
 
 

@@ -13,6 +13,7 @@ from polpkg.errors import PolicyError
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
 from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order
 from polpkg.policy.ir.linked import (
+    Foreign,
     LinkedAvRule,
     LinkedConditional,
     LinkedConstraint,
@@ -131,8 +132,13 @@ class _Emitter:
         yield from map(self.object_context, policy.object_contexts)
 
     def classes(self) -> Iterator[str]:
+        foreign = self.policy.foreign or Foreign()
+        yield from (f"(common {name} {_list(permissions)})" for name, permissions in sorted(foreign.commons.items()))
         for name, permissions in self.policy.abi.all_classes:
-            yield f"(class {name} {_list(permissions)})"
+            common = foreign.inherits.get(name, "")
+            yield f"(class {name} {_list(permissions[len(foreign.commons.get(common, ())) :])})"
+            if common:
+                yield f"(classcommon {name} {common})"
         yield f"(classorder {_list(self.names.classes)})"
         for security_class, part, value, _ in self.policy.defaults:
             yield f"(default{part} {self.names.classes[security_class]} {value})"
@@ -206,6 +212,9 @@ class _Emitter:
         yield from self.branch(self.policy.rules, "")
         yield from self.branch(self.policy.type_rules, "")
         names = self.names
+        for named in self.policy.foreign.transitions if self.policy.foreign else ():
+            about = f"{names.types[named.source]} {names.types[named.target]} {names.classes[named.security_class]}"
+            yield f'(typetransition {about} "{named.object_name}" {names.types[named.result]})'
         for rule in self.policy.range_transitions:
             about = f"{names.types[rule.source]} {names.types[rule.target]} {names.classes[rule.security_class]}"
             yield f"(rangetransition {about} {self.range(rule.range)})"

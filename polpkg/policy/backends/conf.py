@@ -110,14 +110,22 @@ class ConfWriter:
         abi = self.policy.abi
         yield from _section("Classes", (f"class {name}" for name in self.names.classes))
         yield from _section("Initial SIDs", (f"sid {name}" for name in abi.initial_sids))
-        yield from _section(
-            "Permissions",
-            (
-                f"class {name}\n{{\n\t" + "\n\t".join(permissions) + "\n}"
-                for name, permissions in abi.all_classes
-                if permissions
-            ),
-        )
+        yield from _section("Commons", (f"common {name}{_block(own)}" for name, own in sorted(self.commons.items())))
+        yield from _section("Permissions", self.permission_tables())
+
+    @property
+    def commons(self) -> dict[str, tuple[str, ...]]:
+        """The commons of a policy that is for no Xen."""
+        return self.policy.foreign.commons if self.policy.foreign else {}
+
+    def permission_tables(self) -> Iterator[str]:
+        """The permissions of each class that has any."""
+        inherits = self.policy.foreign.inherits if self.policy.foreign else {}
+        for name, permissions in self.policy.abi.all_classes:
+            common = inherits.get(name, "")
+            own = permissions[len(self.commons.get(common, ())) :]
+            if permissions:
+                yield f"class {name}" + (f" inherits {common}" if common else "") + _block(own)
 
     def defaults(self) -> Iterator[str]:
         """Where the labels of new objects come from."""
@@ -194,8 +202,11 @@ class ConfWriter:
         for rule in in_order(self.policy.type_rules):
             yield from self.origin(rule.place)
             yield self.type_rule(rule)
+        names = self.names
+        for named in self.policy.foreign.transitions if self.policy.foreign else ():
+            about = f"{names.types[named.source]} {names.types[named.target]}:{names.classes[named.security_class]}"
+            yield f'type_transition {about} {names.types[named.result]} "{named.object_name}";'
         for change in self.policy.range_transitions:
-            names = self.names
             about = f"{names.types[change.source]} {names.types[change.target]}:{names.classes[change.security_class]}"
             yield f"range_transition {about} {self.range(change.range)};"
 
@@ -342,6 +353,11 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
             yield f"\n# {title}\n\n"
             is_first = False
         yield line + "\n"
+
+
+def _block(permissions: Sequence[str]) -> str:
+    """Permissions a line each; nothing when there are none."""
+    return "\n{\n\t" + "\n\t".join(permissions) + "\n}" if permissions else ""
 
 
 def _braced(names: Sequence[str]) -> str:

@@ -43,6 +43,9 @@ class PolicyDifference(NamedTuple):
 
 _COMPONENTS = {
     "class": "class",
+    "common": "class",
+    "classcommon": "class",
+    "typetransition": "type transition by name",
     "classorder": "class",
     "type": "type",
     "typealias": "type",

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def refuse_unloadable(policy: LinkedPolicy, version: int) -> None:
-    """See that Xen would load `policy`, compiled for `version`, and take it as it is meant.
+    """See that Xen would load `policy`, compiled for `version`, and take it as it is meant, unless it is for no Xen.
 
     Raises PolicyError `policy-without-rules`, `role-transition-class`, and what `check_limits` raises.
     """
     check_limits(policy, version)
-    found = list(_findings(policy))
+    found = [] if policy.foreign else list(_findings(policy))
     if found:
         raise PolicyError.of(found)
 

@@ -192,6 +192,17 @@ class LinkedRoleTransition(NamedTuple):
     place: Place | None = None
 
 
+class LinkedNamedTransition(NamedTuple):
+    """`type_transition` for objects of one name, for one source, one target and one class."""
+
+    source: int
+    target: int
+    security_class: int
+    result: int
+    object_name: str
+    place: Place | None = None
+
+
 class LinkedRangeTransition(NamedTuple):
     """`range_transition`, for one source, one target and one class."""
 
@@ -227,8 +238,24 @@ class CategorySymbol(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """What a policy has that is for no Xen, because its classes and permissions are those of none.
+
+    `commons`: common name to permissions.  `inherits`: the common of a class, whose permissions come before its own.
+    """
+
+    commons: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    inherits: dict[str, str] = field(default_factory=dict[str, str])
+    transitions: tuple[LinkedNamedTransition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LinkedPolicy:
-    """One whole policy for one ABI.  `initial_sids[n]` is the context of the ABI's SID n, or None if it has none."""
+    """One whole policy for one ABI.
+
+    `initial_sids[n]` is the context of the ABI's SID n, or None if it has none.  `foreign` is for a policy that no Xen
+    takes: it can be linked, compiled and asked about, but not installed.
+    """
 
     abi: Abi
     types: tuple[TypeSymbol, ...]
@@ -250,6 +277,7 @@ class LinkedPolicy:
     capabilities: tuple[str, ...] = ()
     defaults: tuple[LinkedDefault, ...] = ()
     mls: bool = False
+    foreign: Foreign | None = None
     _numbers: dict[str, int] = field(default_factory=dict[str, int], repr=False, compare=False)
 
     def number_of_type(self, name: str) -> int:

@@ -243,6 +243,17 @@ class TypeRule(NamedTuple):
     result: str
 
 
+class NamedTransition(NamedTuple):
+    """`type_transition S T:C N "name";`: for new objects with that name, of which a Xen has none."""
+
+    place: Place
+    source: NameSet
+    target: NameSet
+    classes: tuple[str, ...]
+    result: str
+    object_name: str
+
+
 class RangeTransition(NamedTuple):
     """`range_transition S T:C R;`"""
 
@@ -464,6 +475,7 @@ Statement: TypeAlias = (
     | BooleanDeclaration
     | AvRule
     | TypeRule
+    | NamedTransition
     | RangeTransition
     | Conditional
     | Constraint

@@ -11,6 +11,7 @@ from polpkg.policy.ir.statements import (
     Conditional,
     ConstraintConnective,
     ConstraintTerm,
+    NamedTransition,
     NameSet,
     ObjectContext,
     Optional,
@@ -49,6 +50,8 @@ def render_statement(statement: Statement) -> str:
             return f"{kind.name.lower()} {source} {target}:{NameSet(classes)} {permissions};"
         case TypeRule(_, kind, source, target, classes, result):
             return f"{kind.name.lower()} {source} {target}:{NameSet(classes)} {result};"
+        case NamedTransition(_, source, target, classes, result, name):
+            return f'type_transition {source} {target}:{NameSet(classes)} {result} "{name}";'
         case TypeDeclaration(_, name, aliases, attributes):
             alias = f" alias {NameSet(aliases)}" if aliases else ""
             return f"type {name}{alias}{''.join(f', {a}' for a in attributes)};"

@@ -144,7 +144,8 @@ class ContextLinker:
             return
         listed = ", ".join(f"`{name}`" for name in missing)
         message = f"no package gives a context to the initial SIDs {listed}, and Xen refuses a policy without them"
-        self._binder.report.error(place, "missing-sid", message, "the packages `dom0` and `domu` label them")
+        hint = "the packages `dom0` and `domu` label them"
+        self._binder.report.not_for_xen(place, message, hint, code="missing-sid")
 
     def object_contexts(self, modules: Iterable[PolicyModule]) -> tuple[LinkedObjectContext, ...]:
         """Every device label, sorted by kind and number; two for one device are an error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from polpkg.diagnostics import MANIFEST
@@ -19,7 +19,7 @@ from polpkg.policy.link.defaults import link_defaults
 from polpkg.policy.link.dependencies import Dependencies
 from polpkg.policy.link.labels import ContextLinker, link_range_transitions, link_users
 from polpkg.policy.link.levels import Levels
-from polpkg.policy.link.own_abi import own_abi
+from polpkg.policy.link.own_abi import own_tables
 from polpkg.policy.link.report import Report
 from polpkg.policy.link.roles import assign_role_attributes, link_roles
 from polpkg.policy.link.rules import LinkedRules, link_rules
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.policy.abi import Abi
-    from polpkg.policy.ir.linked import LinkedNeverallow
+    from polpkg.policy.ir.linked import Foreign, LinkedNeverallow
     from polpkg.policy.ir.module import PolicyModule
     from polpkg.policy.link.symbols import SymbolTable
 
@@ -42,12 +42,14 @@ class LinkOptions:
 
     `mls`: with multi-level security.  `complete`: every initial SID must have a context, as Xen demands; a package that
     is checked on its own need not be complete.  `handed`: types that macros may be handed without a requirement, the
-    owners and clients of functions.
+    owners and clients of functions.  `for_target`: the policy is to be installed; without, a policy whose tables are
+    those of no known Xen is linked all the same, and what a Xen would refuse in it is a warning.
     """
 
     mls: bool = False
     complete: bool = True
     handed: frozenset[str] = frozenset()
+    for_target: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,21 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     """
     options = options or LinkOptions()
     report = Report()
-    abi = own_abi(modules, abi)
+    tables = own_tables(modules, abi, for_target=options.for_target)
+    report.is_foreign = tables.foreign is not None
+    if tables.foreign is not None:
+        _warn_of_tables(modules, tables.refusal, abi, report)
     modules = resolve_blocks(modules, report)
     table = collect_symbols(modules, report)
     dependencies = Dependencies(modules, options.handed, report)
-    binder = Binder(abi, table, dependencies, report)
+    binder = Binder(tables.abi, table, dependencies, report)
     check_room(binder, table)
     for module in modules:
         dependencies.check_macros(module)
     assign_attributes(modules, binder)
     evaluate_attribute_sets(modules, binder)
     assign_role_attributes(modules, binder)
-    policy = _link_all(modules, binder, table, options)
+    policy = _link_all(modules, binder, table, options, tables.foreign)
     _check_requires(modules, binder)
     if not report.errors:
         check_bounds(policy, report)
@@ -88,7 +93,11 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
 
 
 def _link_all(
-    modules: Sequence[PolicyModule], binder: Binder, table: SymbolTable, options: LinkOptions
+    modules: Sequence[PolicyModule],
+    binder: Binder,
+    table: SymbolTable,
+    options: LinkOptions,
+    foreign: Foreign | None,
 ) -> LinkedPolicy:
     levels = Levels(modules, binder.report, mls=options.mls)
     roles = link_roles(modules, table, binder)
@@ -116,7 +125,15 @@ def _link_all(
         capabilities=_capabilities(modules, binder.report),
         defaults=link_defaults(modules, binder),
         mls=options.mls,
+        foreign=replace(foreign, transitions=rules.named_transitions) if foreign else None,
     )
+
+
+def _warn_of_tables(modules: Sequence[PolicyModule], refusal: str, abi: Abi, report: Report) -> None:
+    place = next(s.place for m in modules for s in m.statements)
+    xen = f"Xen {abi.version}" if abi.version else "this hypervisor"
+    message = f"the tables of this policy are those of no known Xen: {refusal} ({xen})"
+    report.warn(place, "foreign-tables", message, "it can be linked and looked at, but not installed")
 
 
 def _booleans(binder: Binder, table: SymbolTable) -> tuple[BooleanSymbol, ...]:

@@ -1,16 +1,18 @@
 """The tables that an imported tree brings along: its classes, permissions and initial SIDs, commons flattened.
 
 Xen refuses commons ("classes with common prefixes are not supported"), so each class gets the permissions of the common
-that it inherits in front of its own, which is how checkpolicy numbers them.
+that it inherits in front of its own, which is how checkpolicy numbers them.  Only a policy that is for no Xen anyway,
+such as a test of a compiler, keeps them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from polpkg.diagnostics import Diagnostic
 from polpkg.errors import PolicyError, TargetError
-from polpkg.policy.abi import Abi, SecurityClass, accepts
+from polpkg.policy.abi import Abi, SecurityClass, accepts, known_tables
+from polpkg.policy.ir.linked import Foreign
 from polpkg.policy.ir.statements import AccessVector, ClassDeclaration, CommonDeclaration, InitialSidDeclaration
 from polpkg.policy.link.report import declared_at
 
@@ -29,26 +31,44 @@ _WORDS = {
 """What each statement declares."""
 
 
-def own_abi(modules: Sequence[PolicyModule], target: Abi) -> Abi:
+class Tables(NamedTuple):
+    """The ABI to link for; `refusal` says, of tables that no Xen has, what the hypervisor would refuse them for."""
+
+    abi: Abi
+    foreign: Foreign | None = None
+    refusal: str = ""
+
+
+def own_tables(modules: Sequence[PolicyModule], target: Abi, *, for_target: bool) -> Tables:
     """The ABI that `modules` declare; `target` itself when they declare nothing of the kind.
 
+    Tables that are those of no known Xen are foreign, and keep their commons; with `for_target`, they are refused.
     Raises TargetError when the hypervisor of `target` would refuse a policy with these tables, and PolicyError when
     they contradict themselves, or when a package has them that is not an imported tree.
     """
     statements = [s for m in modules for s in m.statements if isinstance(s, _Table)]
     if not statements:
-        return target
+        return Tables(target)
     problems = [*_in_packages(modules), *_contradictions(statements)]
     if problems:
         raise PolicyError.of(problems)
     own = _abi_of(statements)
     reason = accepts(own, target)
     if reason is not None:
+        if not for_target and all(accepts(own, known) is not None for known in known_tables()):
+            return Tables(own, _foreign(statements), reason)
         where = f"Xen {target.version}" if target.version else "this hypervisor"
         hint = "the tree was made for another release: pass that one with --xen"
         raise TargetError("abi-mismatch", f"{where} would refuse the tables of this policy: {reason}", hint=hint)
     count = len(target.classes)
-    return Abi(own.classes[:count], own.initial_sids, target.version, own.classes[count:])
+    return Tables(Abi(own.classes[:count], own.initial_sids, target.version, own.classes[count:]))
+
+
+def _foreign(statements: Sequence[_Table]) -> Foreign:
+    return Foreign(
+        {s.name: s.permissions for s in statements if isinstance(s, CommonDeclaration)},
+        {s.name: s.inherits for s in statements if isinstance(s, AccessVector) and s.inherits},
+    )
 
 
 def _abi_of(statements: Sequence[_Table]) -> Abi:

@@ -18,12 +18,22 @@ class Report:
         """Begins empty."""
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        self.is_foreign = False
+        """Whether the policy is for no Xen anyway: what a Xen would refuse is a warning then."""
 
     def error(
         self, place: Place, code: str, message: str, hint: str = "", notes: tuple[Note, ...] = (), *, word: str = ""
     ) -> None:
         """Something that stops the link; `word` is what of the statement at `place` it is about."""
         self.errors.append(Diagnostic.at(find_word(place, word), code, message, hint=hint, notes=notes))
+
+    def not_for_xen(self, place: Place, message: str, hint: str = "", *, code: str = "not-for-xen") -> bool:
+        """Something that a Xen refuses, or takes for something else; whether it may stay."""
+        if self.is_foreign:
+            self.warn(place, code, message, hint)
+        else:
+            self.error(place, code, message, hint)
+        return self.is_foreign
 
     def warn(self, place: Place, code: str, message: str, hint: str = "") -> None:
         """Something that a person should know."""

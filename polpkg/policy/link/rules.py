@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
+    LinkedNamedTransition,
     LinkedNeverallow,
     LinkedRoleTransition,
     LinkedTypeRule,
@@ -17,6 +18,7 @@ from polpkg.policy.ir.statements import (
     AvRule,
     BooleanOperator,
     Conditional,
+    NamedTransition,
     NameSet,
     RoleAllow,
     RoleTransition,
@@ -44,6 +46,7 @@ class LinkedRules(NamedTuple):
     neverallows: tuple[LinkedNeverallow, ...]
     role_allows: tuple[tuple[int, int], ...]
     role_transitions: tuple[LinkedRoleTransition, ...]
+    named_transitions: tuple[LinkedNamedTransition, ...]
 
 
 def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
@@ -58,6 +61,8 @@ def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
                     linker.rules.extend(linker.bind_av_rule(statement, module))
                 case TypeRule():
                     linker.type_rules.extend(linker.bind_type_rule(statement, module))
+                case NamedTransition():
+                    linker.named_transitions.extend(linker.bind_named_transition(statement, module))
                 case RoleAllow(place, source, target):
                     linker.bind_role_allow(source, target, module, place)
                 case RoleTransition():
@@ -75,6 +80,7 @@ def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
         tuple(linker.neverallows),
         tuple(sorted(linker.role_allows)),
         tuple(linker.role_transitions),
+        tuple(linker.named_transitions),
     )
 
 
@@ -89,8 +95,9 @@ class _RuleLinker:
         self.neverallows: list[LinkedNeverallow] = []
         self.role_allows: set[tuple[int, int]] = set()
         self.role_transitions: list[LinkedRoleTransition] = []
+        self.named_transitions: list[LinkedNamedTransition] = []
         self._computed = ComputedLabels(binder)
-        self._role_results: dict[tuple[int, int], LinkedRoleTransition] = {}
+        self._role_results: dict[tuple[int, int, int], LinkedRoleTransition] = {}
 
     def _classes(self, rule: AvRule) -> Iterator[tuple[int, int]]:
         """The classes of a rule by number, each with the permissions of the rule as a bit set; empty ones left out."""
@@ -165,6 +172,26 @@ class _RuleLinker:
                     if self._computed.add(new, scope):
                         yield new
 
+    def bind_named_transition(self, rule: NamedTransition, module: PolicyModule) -> Iterator[LinkedNamedTransition]:
+        """A computed label for objects of one name, which Xen has none of."""
+        binder, place = self._binder, rule.place
+        message = "a type transition by name is not part of a policy for Xen"
+        if not binder.report.not_for_xen(place, message, "Xen has no files; it refuses such a policy"):
+            return
+        self._refuse_star(rule.source, place)
+        self._refuse_star(rule.target, place)
+        sources = binder.type_set(rule.source, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
+        result = binder.single_type(rule.result, module, place)
+        classes = [binder.class_number(name, place) for name in rule.classes]
+        if result is None:
+            return
+        for number in (found for found in classes if found is not None):
+            for source in sources.symbols:
+                own = () if not targets.has_self or targets.types >> source & 1 else (source,)
+                for target in (*targets.symbols, *own):
+                    yield LinkedNamedTransition(source, target, number, result, rule.object_name, place)
+
     def bind_conditional(self, statement: Conditional, module: PolicyModule) -> Iterator[LinkedConditional]:
         """An `if` with its rules."""
         expression: list[int | BooleanOperator] = []
@@ -208,27 +235,32 @@ class _RuleLinker:
         return list(bits(self._binder.role_set(names.names, module, place)))
 
     def bind_role_transition(self, rule: RoleTransition, module: PolicyModule) -> Iterator[LinkedRoleTransition]:
-        """`role_transition`; Xen ignores its class and applies it to `domain`, so any other class is refused."""
+        """`role_transition`; Xen ignores its class and applies it to `domain`, so any other class is refused.
+
+        Without a class it is for `process` in a policy that has that class, as checkpolicy has it.
+        """
         binder, place = self._binder, rule.place
         other = [name for name in rule.classes if name != "domain"]
         if other:
             message = f"a role transition for class `{other[0]}` would be applied to `domain` by Xen"
-            binder.report.error(place, "not-for-xen", message, "leave the class out")
-            return
+            if not binder.report.not_for_xen(place, message, "leave the class out"):
+                return
+        default = "process" if binder.report.is_foreign and binder.abi.has_class("process") else "domain"
         self._refuse_star(rule.target, place)
         types = binder.type_set(rule.target, module, place, only_types=True)
         result = binder.regular_role(rule.result, module, place)
-        number = binder.class_number("domain", place)
-        if result is None or number is None:
+        numbers = [binder.class_number(name, place) for name in rule.classes or (default,)]
+        if result is None:
             return
-        for role in self._roles(rule.source, module, place):
-            for target in bits(types.types):
-                new = LinkedRoleTransition(role, target, number, result, place)
-                if self._is_new(new):
-                    yield new
+        for number in (found for found in numbers if found is not None):
+            for role in self._roles(rule.source, module, place):
+                for target in bits(types.types):
+                    new = LinkedRoleTransition(role, target, number, result, place)
+                    if self._is_new(new):
+                        yield new
 
     def _is_new(self, new: LinkedRoleTransition) -> bool:
-        first = self._role_results.setdefault((new.role, new.type), new)
+        first = self._role_results.setdefault(new[:3], new)
         if first.result != new.result and new.place is not None and first.place is not None:
             roles, types = self._binder.role_names, self._binder.type_names
             message = (

@@ -13,6 +13,7 @@ from polpkg.policy.ir.statements import (
     BooleanDeclaration,
     Conditional,
     ExpandAttribute,
+    NamedTransition,
     Permissive,
     RangeTransition,
     RoleAllow,
@@ -63,7 +64,7 @@ def references(statement: Statement) -> Iterator[Name]:
     match statement:
         case AvRule(_, _, source, target):
             yield from _in_sets("type", source, target)
-        case TypeRule(_, _, source, target, _, result):
+        case TypeRule(_, _, source, target, _, result) | NamedTransition(_, source, target, _, result):
             yield from _in_sets("type", source, target)
             yield "type", result
         case RangeTransition(_, source, target):

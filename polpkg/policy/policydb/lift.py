@@ -35,7 +35,7 @@ from polpkg.policy.ir.statements import AvKind, BooleanOperator, ObjectContextKi
 from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.avtab import AvTable
 from polpkg.policy.policydb.ebitmap import decode, decode_bits
-from polpkg.policy.policydb.lift_classes import lift_abi, lift_constraints, lift_defaults
+from polpkg.policy.policydb.lift_classes import lift_abi, lift_constraints, lift_defaults, lift_foreign
 
 if TYPE_CHECKING:
     from polpkg.policy.abi import Abi
@@ -66,8 +66,8 @@ def lift(policy: model.PolicyDb) -> LinkedPolicy:
     """What `policy` means.
 
     Its ABI is made from the classes of the file; initial SIDs get the names of the known ABI that has these classes, or
-    `sid1`, `sid2`, ...  Raises PolicyError `policydb-unsupported` for named type transitions, file system labels
-    and unknown capabilities, none of which Xen or a linked policy has.
+    `sid1`, `sid2`, ...  Raises PolicyError `policydb-unsupported` for file system labels and unknown capabilities,
+    which neither Xen nor a linked policy has.
     """
     _refuse_unsupported(policy)
     abi = lift_abi(policy)
@@ -102,6 +102,7 @@ def lift(policy: model.PolicyDb) -> LinkedPolicy:
         capabilities=tuple(sorted(layout.CAPABILITIES[bit] for bit in decode_bits(policy.capabilities))),
         defaults=lift_defaults(policy),
         mls=policy.is_mls,
+        foreign=lift_foreign(policy, abi, numbering.types),
     )
 
 
@@ -109,8 +110,6 @@ def _refuse_unsupported(policy: model.PolicyDb) -> None:
     def refuse(what: str) -> None:
         raise PolicyError("policydb-unsupported", f"the policy has {what}", hint="Xen would refuse or misread it")
 
-    if policy.filename_transitions:
-        refuse("type transitions by name")
     if policy.file_systems:
         refuse("labels of file systems")
     if any(bit >= len(layout.CAPABILITIES) for bit in decode_bits(policy.capabilities)):

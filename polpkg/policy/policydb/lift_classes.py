@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from polpkg.policy.abi import Abi, SecurityClass
-from polpkg.policy.ir.linked import LinkedConstraint, LinkedDefault, LinkedTerm
+from polpkg.policy.abi import Abi, SecurityClass, find_abi
+from polpkg.policy.ir.linked import Foreign, LinkedConstraint, LinkedDefault, LinkedNamedTransition, LinkedTerm
 from polpkg.policy.ir.statements import ConstraintConnective, ConstraintOperator
 from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.ebitmap import Ebitmap, decode_bits
@@ -29,7 +29,7 @@ def lift_abi(policy: model.PolicyDb) -> Abi:
 
 @cache
 def _abi(classes: tuple[SecurityClass, ...], sids: int) -> Abi:
-    from polpkg.policy.abi import find_abi, read_releases
+    from polpkg.policy.abi import read_releases
 
     for fingerprint in dict.fromkeys(release.fingerprint for release in reversed(read_releases())):
         known = find_abi(fingerprint)
@@ -43,6 +43,25 @@ def _classes(policy: model.PolicyDb) -> tuple[SecurityClass, ...]:
     return tuple(
         SecurityClass(datum.name, _names((*commons.get(datum.common, ()), *datum.permissions)))
         for datum in sorted(policy.classes.entries, key=lambda datum: datum.value)
+    )
+
+
+def lift_foreign(policy: model.PolicyDb, abi: Abi, types: list[int]) -> Foreign | None:
+    """What a file has that no Xen takes: type transitions by name, and commons beside tables that no Xen has."""
+    has_commons = bool(policy.commons.entries) and find_abi(abi.fingerprint) is None
+    if not has_commons and not policy.filename_transitions:
+        return None
+    transitions = (
+        LinkedNamedTransition(
+            types[t.source - 1], types[t.target - 1], t.security_class - 1, types[t.result - 1], t.name
+        )
+        for t in policy.filename_transitions
+    )
+    commons = policy.commons.entries if has_commons else ()
+    return Foreign(
+        {common.name: _names(common.permissions) for common in commons},
+        {datum.name: datum.common for datum in policy.classes.entries if datum.common and has_commons},
+        tuple(sorted(transitions)),
     )
 
 

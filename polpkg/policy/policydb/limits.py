@@ -58,6 +58,8 @@ def _findings(policy: LinkedPolicy, version: int) -> Iterator[Diagnostic]:
     if version < layout.VERSION_DEVICE_TREE:
         for default in policy.defaults:
             yield finding(default.place, "policydb-24", f"version 24 has no default_{default.part}", _NEWER)
+        for transition in policy.foreign.transitions if policy.foreign else ():
+            yield finding(transition.place, "policydb-24", "version 24 has no type transitions by name", _NEWER)
         for rule in policy.role_transitions:
             name = policy.abi.all_classes[rule.security_class].name
             if name != "domain":

@@ -31,7 +31,7 @@ from polpkg.policy.policydb.avtab import AvTable, key, table_of
 from polpkg.policy.policydb.conditions import Condition, evaluate, identity, normalise
 from polpkg.policy.policydb.ebitmap import EMPTY, Ebitmap, encode, encode_bit, encode_bits
 from polpkg.policy.policydb.limits import check_limits, finding
-from polpkg.policy.policydb.lower_classes import lower_classes
+from polpkg.policy.policydb.lower_classes import lower_classes, lower_commons
 
 Rule: TypeAlias = LinkedAvRule | LinkedTypeRule
 
@@ -47,7 +47,7 @@ def lower(policy: LinkedPolicy, version: int = layout.VERSION_DEVICE_TREE) -> mo
         config=layout.CONFIG_MLS if policy.mls else 0,
         capabilities=_capabilities(policy),
         permissive=encode_bits(n for n, symbol in enumerate(policy.types, 1) if symbol.permissive),
-        commons=model.SymbolTable(0, ()),
+        commons=lower_commons(policy.foreign),
         classes=lower_classes(policy, version),
         roles=_roles(policy),
         types=_types(policy),
@@ -59,7 +59,7 @@ def lower(policy: LinkedPolicy, version: int = layout.VERSION_DEVICE_TREE) -> mo
         conditionals=_conditionals(policy),
         role_transitions=_role_transitions(policy, version),
         role_allows=tuple(sorted({(source + 1, target + 1) for source, target in policy.role_allows})),
-        filename_transitions=(),
+        filename_transitions=_named_transitions(policy),
         object_contexts=_object_contexts(policy, version),
         file_systems=(),
         range_transitions=_range_transitions(policy),
@@ -210,6 +210,16 @@ def _role_transitions(policy: LinkedPolicy, version: int) -> tuple[model.RoleTra
             rule.role + 1, rule.type + 1, rule.result + 1, rule.security_class + 1 if has_class else 0
         )
         for rule in policy.role_transitions
+    }
+    return tuple(sorted(found))
+
+
+def _named_transitions(policy: LinkedPolicy) -> tuple[model.FilenameTransitionDatum, ...]:
+    found = {
+        model.FilenameTransitionDatum(
+            rule.object_name, rule.source + 1, rule.target + 1, rule.security_class + 1, rule.result + 1
+        )
+        for rule in (policy.foreign.transitions if policy.foreign else ())
     }
     return tuple(sorted(found))
 

@@ -10,19 +10,29 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from polpkg.errors import PolicyError
-from polpkg.policy.ir.linked import LinkedConstraint, LinkedPolicy, LinkedTerm
+from polpkg.policy.ir.linked import Foreign, LinkedConstraint, LinkedPolicy, LinkedTerm
 from polpkg.policy.ir.statements import ConstraintConnective
 from polpkg.policy.policydb import layout, model
 from polpkg.policy.policydb.ebitmap import EMPTY, encode, encode_bits
 
 if TYPE_CHECKING:
-    from polpkg.policy.abi import SecurityClass
+    from collections.abc import Sequence
 
 MAX_DEPTH = 5
 """How many values Xen and libsepol stack while they evaluate a constraint (`CEXPR_MAXDEPTH`)."""
 
 _PAIRS = {pair: number for number, pair in layout.WORD_PAIRS.items()}
 _WORDS = {word: number for number, word in layout.NAMED_WORDS.items()}
+
+
+def lower_commons(foreign: Foreign | None) -> model.SymbolTable[model.CommonDatum]:
+    """The commons of a policy for no Xen, numbered in the order of their names."""
+    commons = sorted(foreign.commons.items()) if foreign else []
+    entries = (
+        model.CommonDatum(name, number, len(permissions), _permissions(permissions))
+        for number, (name, permissions) in enumerate(commons, 1)
+    )
+    return model.SymbolTable(len(commons), tuple(entries))
 
 
 def lower_classes(policy: LinkedPolicy, version: int) -> model.SymbolTable[model.ClassDatum]:
@@ -35,13 +45,16 @@ def lower_classes(policy: LinkedPolicy, version: int) -> model.SymbolTable[model
         kind[constraint.security_class].add(node)
     defaults = _defaults(policy) if version >= layout.VERSION_DEVICE_TREE else {}
     ordinary = (0,) * len(layout.DEFAULTS) if version >= layout.VERSION_DEVICE_TREE else ()
+    foreign = policy.foreign or Foreign()
     entries = [
         model.ClassDatum(
             name=security_class.name,
             value=number + 1,
-            common="",
+            common=foreign.inherits.get(security_class.name, ""),
             primary=len(security_class.permissions),
-            permissions=_permissions(security_class),
+            permissions=_permissions(
+                security_class.permissions, len(foreign.commons.get(foreign.inherits.get(security_class.name, ""), ()))
+            ),
             constraints=tuple(sorted(constraints[number])) if number in constraints else (),
             transitions=tuple(sorted(transitions[number])) if number in transitions else (),
             defaults=defaults.get(number, ordinary),
@@ -62,8 +75,9 @@ def _defaults(policy: LinkedPolicy) -> dict[int, tuple[int, ...]]:
     return found
 
 
-def _permissions(security_class: SecurityClass) -> tuple[model.PermissionDatum, ...]:
-    return tuple(model.PermissionDatum(name, number) for number, name in enumerate(security_class.permissions, 1))
+def _permissions(names: Sequence[str], inherited: int = 0) -> tuple[model.PermissionDatum, ...]:
+    """Permissions with their numbers, but for the first `inherited` ones, which are those of a common."""
+    return tuple(model.PermissionDatum(name, number) for number, name in enumerate(names[inherited:], inherited + 1))
 
 
 def _node(constraint: LinkedConstraint, *, with_written: bool) -> model.ConstraintNode:

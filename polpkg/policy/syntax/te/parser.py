@@ -20,6 +20,7 @@ from polpkg.policy.ir.statements import (
     ExpandAttribute,
     InitialSidContext,
     InitialSidDeclaration,
+    NamedTransition,
     NameSet,
     Optional,
     Permissive,
@@ -260,7 +261,8 @@ class _Parser(RoleStatements):
             self.at += 1
             rule = method(self, place)
             if not isinstance(rule, (AvRule, TypeRule)):
-                raise SyntaxProblem(start, "role rules are not allowed inside `if`")
+                what = "type transitions by name" if isinstance(rule, NamedTransition) else "role rules"
+                raise SyntaxProblem(start, f"{what} are not allowed inside `if`")
             rules.append(rule)
         return tuple(rules)
 
@@ -295,16 +297,25 @@ class _Parser(RoleStatements):
     def neverallow(self, place: Place) -> Statement:
         return self._av_rule(place, AvKind.NEVERALLOW, self.read_names(), self.read_names())
 
-    def _type_rule(self, place: Place, kind: TypeRuleKind) -> TypeRule:
+    def _type_rule(self, place: Place, kind: TypeRuleKind) -> TypeRule | NamedTransition:
         source, target = self.read_names(), self.read_names()
         self.expect(":")
         classes = self.read_classes()
         result = self.read_name("a type")
-        if self.word.startswith('"'):
-            message = "a type transition by name is not part of a policy for Xen"
-            raise SyntaxProblem(self.at, message, "Xen has no files; it refuses such a policy", "not-for-xen")
+        if kind is TypeRuleKind.TYPE_TRANSITION and self.word.startswith('"'):
+            name = self._read_object_name()
+            self.end()
+            return NamedTransition(place, source, target, classes, result, name)
         self.end()
         return TypeRule(place, kind, source, target, classes, result)
+
+    def _read_object_name(self) -> str:
+        """The name of an object in double quotes, as checkpolicy's scanner takes it."""
+        name = self.word.strip('"')
+        if not name or "/" in name:
+            self.fail("a name without slashes in double quotes")
+        self.at += 1
+        return name
 
     def type_transition(self, place: Place) -> Statement:
         return self._type_rule(place, TypeRuleKind.TYPE_TRANSITION)

@@ -88,10 +88,18 @@ def unsupported(policy):
 
 def test_what_xen_would_misread_is_refused(samples):
     policy = lower(samples.sample())
-    named = model.FilenameTransitionDatum("x", 1, 1, 1, 1)
-    assert unsupported(replace(policy, filename_transitions=(named,)))
     assert unsupported(replace(policy, file_systems=(model.FileSystemDatum("ext4", ()),)))
     assert unsupported(replace(policy, capabilities=encode_bits([40])))
+
+
+def test_type_transitions_by_name_are_kept_as_foreign(samples):
+    policy = lower(samples.sample())
+    named = replace(policy, filename_transitions=(model.FilenameTransitionDatum("x", 1, 1, 1, 1),))
+    foreign = lift(named).foreign
+    assert foreign is not None
+    assert [transition.object_name for transition in foreign.transitions] == ["x"]
+    assert lower(lift(named)) == named
+    assert lift(policy).foreign is None
 
 
 def test_roles_that_dominate_others_come_back(samples):
