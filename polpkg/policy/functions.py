@@ -30,6 +30,22 @@ class Owners(Protocol):
         ...
 
 
+SHOWN_MACROS = frozenset({"for_each_owner", "for_each_client"})
+"""Those of the macros below that are seen in the macro stack of a rule, with the function that they were called for."""
+
+
+def function_of(macros: Sequence[str]) -> str:
+    """The function on whose behalf a rule was written, by its macro stack, outermost first; "" when for none.
+
+    It is named as in manifests.
+    """
+    for name in reversed(macros):
+        macro, _, function = name.partition("(")
+        if macro in SHOWN_MACROS:
+            return function.removesuffix(")").replace("_", "-")
+    return ""
+
+
 def owner_macros(owners: Owners) -> dict[str, Callable[[Sequence[str]], str]]:
     """`for_each_owner(FUNCTION, CLIENT, MACRO)`, `for_each_client(FUNCTION, OWNER, MACRO)`, `ifowner(FUNCTION, OWNER,
     CLIENT, THEN, ELSE)`; each call of MACRO gets the owner and the client, and stands on a line of its own.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
-from polpkg.policy.functions import NoOwners, Owners, owner_macros, parameter_macro
+from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro
 from polpkg.policy.ir.module import MacroUse, PolicyModule
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
@@ -210,7 +210,7 @@ def _base_table(environment: Environment) -> MacroTable:
     natives = owner_macros(environment.owners)
     natives["parameter"] = parameter_macro(environment.parameters)
     natives["xen_at_least"] = _xen_at_least(environment.abi)
-    return _support_table().with_definitions(definitions, _OURS).with_natives(natives)
+    return _support_table().with_definitions(definitions, _OURS).with_natives(natives, shown=SHOWN_MACROS)
 
 
 def _xen_at_least(abi: Abi) -> Callable[[Sequence[str]], str]:

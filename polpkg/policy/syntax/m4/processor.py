@@ -400,7 +400,7 @@ class Processor:
     def _carry_out(self, macro: Macro, call: Invocation) -> Text | None:
         builtin = macro.builtin
         if builtin is None:
-            return self._computed(self._call_native(macro, call), call)
+            return self._native_text(macro, call)
         if builtin.function is None:
             raise call.error(
                 "m4-unsupported-builtin",
@@ -415,6 +415,13 @@ class Processor:
             self._trial.check_builtin(call)
         result = builtin.function(call)
         return self._computed(result, call) if isinstance(result, str) else result
+
+    def _native_text(self, macro: Macro, call: Invocation) -> Text:
+        text = self._call_native(macro, call)
+        if not macro.shown:
+            return self._computed(text, call)
+        level = Level(call.level.source, f"{macro.name}({call[0].strip()})", call.level, call.offset)
+        return Text(text, [(0, level, _fixed(call.offset), call.author)])
 
     def _call_native(self, macro: Macro, call: Invocation) -> str:
         self._seen.setdefault((macro.name, macro.owner, call.author), (call.level, call.offset))

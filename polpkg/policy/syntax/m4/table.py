@@ -52,7 +52,9 @@ class Builtin:
 class Macro:
     """One definition of a name: a body of text, a builtin or a native function.
 
-    `owner` is the package whose fragments were being expanded when it was defined, whoever wrote the text.
+    `owner` is the package whose fragments were being expanded when it was defined, whoever wrote the text.  A `shown`
+    native is a level of the macro stack, as a macro of text is, named with its first argument: what it gave says
+    what it was called for.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Macro:
     native: Native | None = field(default=None, repr=False)
     blind: bool = False
     pieces: tuple[Piece, ...] = field(default=(), repr=False)
+    shown: bool = False
 
     @classmethod
     def of_text(cls, name: str, body: str, marks: tuple[BodyMark, ...], owner: str) -> Macro:
@@ -138,13 +141,17 @@ class MacroTable:
             Macro.of_text(name, body, (_body_mark(body, source),), source.package) for name, body in definitions.items()
         )
 
-    def with_natives(self, natives: Mapping[str, Native], *, blind: bool = True, owner: str = "") -> MacroTable:
+    def with_natives(
+        self, natives: Mapping[str, Native], *, blind: bool = True, owner: str = "", shown: Collection[str] = ()
+    ) -> MacroTable:
         """Add macros that Python functions carry out.
 
         A function gets the arguments and returns text, which is read again; it raises `NativeError` for what the caller
-        did wrong.  `blind` ones are recognised only with arguments.
+        did wrong.  `blind` ones are recognised only with arguments.  Those in `shown` are seen in macro stacks.
         """
-        return self._with(Macro(name, "", owner, native=native, blind=blind) for name, native in natives.items())
+        return self._with(
+            Macro(name, "", owner, native=native, blind=blind, shown=name in shown) for name, native in natives.items()
+        )
 
     def with_table(self, other: MacroTable) -> MacroTable:
         """Add the definition stacks of `other`, in place of those that are there."""
