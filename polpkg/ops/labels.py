@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.ops.installed_packages import read_installed_packages
 from polpkg.ops.policies import find_generation, read_installed_policy
-from polpkg.packages.instances import instances_of
-from polpkg.packages.lock import LOCK_FILE, read_lock
-from polpkg.packages.project import PROJECT_FILE, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,18 +34,12 @@ def find_labels(context: Context, target: Target, generation: int | None = None)
 
     Raises TargetError when nothing is installed, and what fetching the packages raises.
     """
-    from polpkg.targets.generations import read_generation_file
-
     receipt = find_generation(target, generation)
     policy = read_installed_policy(target, receipt.generation).view.policy
-    project = read_project(read_generation_file(target, receipt, PROJECT_FILE).decode())
-    lock = read_lock(read_generation_file(target, receipt, LOCK_FILE).decode())
-    catalog = context.catalog(project, tuple(context.named(r) for r in project.requirements))
     found: list[Label] = []
-    for locked in lock.packages:
-        manifest = context.fetch(locked, catalog).manifest
+    for manifest, instances in read_installed_packages(context, target, receipt).packages:
         role = context.plugins.roles.get(manifest.role)
-        for instance in instances_of(manifest, project):
+        for instance in instances:
             found.extend(_labels(manifest, instance, role, policy))
     return tuple(found)
 
