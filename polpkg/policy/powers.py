@@ -1,4 +1,4 @@
-"""What each privileged function is made of: the table `powers.txt`, by which functions are named, checked and explained.
+"""What each privileged function is made of: the table `powers.txt`, by which functions are checked and explained.
 
 A power is one permission that one kind of subject needs on one kind of object.  Kinds are relative: `owner` is whoever
 owns the function, `client` the domain it is owned for.  The table was made by hand from the hooks of the hypervisor
