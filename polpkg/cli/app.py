@@ -79,6 +79,7 @@ VERBS: dict[str, Verb] = {
     "query": Verb(POLICY, "Ask a policy what is in it."),
     "diff": Verb(POLICY, "Show what one policy says that another does not."),
     "probe": Verb(POLICY, "Show what a hypervisor file or a target is."),
+    "lab": Verb(POLICY, "Try a policy on a hypervisor in a box, before it touches a host."),
     "cache": Verb(HOUSEKEEPING, "Look after what was fetched before."),
     "plugins": Verb(HOUSEKEEPING, "List the plugins and what each of them adds."),
 }

@@ -47,17 +47,22 @@ def read_installed_policy(target: Target, generation: int | None = None, xen: st
 
     `xen` chooses among several policies.  Raises TargetError `no-generation` when nothing is installed.
     """
+    receipt = find_generation(target, generation)
+    return read_policy_record(target, receipt, _choose(receipt, xen))[0]
+
+
+def read_policy_record(target: Target, receipt: Receipt, record: PolicyRecord) -> tuple[ReadPolicy, bytes]:
+    """One policy of a generation, with the origin of every rule, and its policydb.  Raises TargetError."""
     from polpkg.ops.artifacts import MAP_FILE
     from polpkg.policy.analysis.link_map import read_link_map
     from polpkg.policy.policydb import lift, read_policydb
     from polpkg.targets.generations import read_artifact
     from polpkg.targets.layout import POLICYDB_FILE
 
-    receipt = find_generation(target, generation)
-    artifact = read_artifact(target, receipt, _choose(receipt, xen))
-    policy = lift(read_policydb(artifact.files[POLICYDB_FILE]))
-    view = read_link_map(artifact.files[MAP_FILE], policy)
-    return ReadPolicy(view, f"generation {receipt.generation}, Xen {artifact.xen_version}")
+    artifact = read_artifact(target, receipt, record)
+    content = artifact.files[POLICYDB_FILE]
+    view = read_link_map(artifact.files[MAP_FILE], lift(read_policydb(content)))
+    return ReadPolicy(view, f"generation {receipt.generation}, Xen {artifact.xen_version}"), content
 
 
 def find_generation(target: Target, number: int | None) -> Receipt:
@@ -75,9 +80,13 @@ def _choose(receipt: Receipt, xen: str) -> PolicyRecord:
         return receipt.policies[0]
     from polpkg.policy.abi.hypervisor import resolve_xen
 
-    wanted = resolve_xen(xen).fingerprint
+    return policy_for(receipt, resolve_xen(xen).fingerprint, xen)
+
+
+def policy_for(receipt: Receipt, abi: str, xen: str) -> PolicyRecord:
+    """The policy of a generation for an ABI; `xen` is for the message.  Raises TargetError `no-such-policy`."""
     for policy in receipt.policies:
-        if policy.abi == wanted:
+        if policy.abi == abi:
             return policy
     there = ", ".join(policy.xen_version for policy in receipt.policies)
     message = f"generation {receipt.generation} has no policy for Xen {xen}"

@@ -22,7 +22,7 @@ from polpkg.targets.lab.pieces import QEMU
 from polpkg.targets.lab.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 CONSOLE_FILE = "console"
@@ -73,16 +73,19 @@ class Box:
     def run(self, script: str, timeout: float = 60) -> Answer:
         """Run a shell script as dom0.  Raises BoxError as `wait_for_dom0` does."""
         end = time.monotonic() + timeout
-        for line in _in_pieces(script):
-            answer = self._ask(line, end)
-        return answer
+        *pieces, last = _in_pieces(script)
+        for piece in pieces:
+            self._ask(piece, end)
+        return self._ask(last, end)
 
     def run_in(self, guest: str, command: str, timeout: float = 60) -> Answer:
         """Run one line in a guest that `start` brought up, by its console."""
         words = f"guest_run {guest} {int(timeout)} {shlex.quote(command)}"
         return self.run(f". /lab/guests.sh; {words}", timeout + 30)
 
-    def start(self, guest: str, label: str, *lines: str, memory: int = 128, ramdisk: str = "", timeout: int = 60) -> Answer:
+    def start(
+        self, guest: str, label: str, *lines: str, memory: int = 128, ramdisk: str = "", timeout: int = 60
+    ) -> Answer:
         """Create a guest with a label and further lines of xl.cfg, and wait until it is up."""
         words = shlex.join(["guest_start", guest, str(memory), label, *lines])
         chosen = f"RAMDISK={shlex.quote(ramdisk)}; " if ramdisk else ""
@@ -133,7 +136,7 @@ class Box:
 
 
 @contextmanager
-def run_box(folder: Path, hypervisor: bytes, policy: bytes, kernel: bytes, initramfs: bytes) -> Iterator[Box]:
+def run_box(folder: Path, hypervisor: bytes, policy: bytes, kernel: bytes, initramfs: bytes) -> Generator[Box]:
     """A machine that boots the hypervisor with the policy enforced; it is killed at the end, whatever happens.
 
     Its files are written to `folder`.  Raises TargetError `not-bootable` for a hypervisor file of another form.
@@ -158,7 +161,9 @@ def unpack_hypervisor(content: bytes) -> bytes:
     unpacked = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     if not unpacked.startswith(_ELF32):
         raise TargetError(
-            "not-bootable", "QEMU cannot boot this form of a hypervisor", hint="give xen.gz, or the file xen, of the build"
+            "not-bootable",
+            "QEMU cannot boot this form of a hypervisor",
+            hint="give xen.gz, or the file xen, of the build",
         )
     return unpacked
 

@@ -80,4 +80,4 @@ def _words(line: str) -> str:
 def _type_of(context: str) -> str:
     """The type in a context; a context that Xen cannot print is a number."""
     fields = context.split(":")
-    return fields[2] if len(fields) > 2 else context  # noqa: PLR2004 - user:role:type
+    return fields[2] if len(fields) > 2 else context
