@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from polpkg.targets.lab.pieces import Pieces
     from polpkg.targets.lab.transcript import Denial, Transcript
 
+HOST = Path("/")
+"""Where installed packages are."""
+
 BOOT_SECONDS = 180
 """How long dom0 may take to come up: ten times what it takes on a machine of today."""
 
@@ -114,8 +117,7 @@ def gather_pieces(folder: Path | None, version: str, scratch: Path) -> Pieces:
     """
     from polpkg.targets.lab.pieces import find_pieces, unpack_debs
 
-    host = Path("/")
-    roots = (host,) if folder is None else (unpack_debs(folder, scratch), host)
+    roots = (HOST,) if folder is None else (unpack_debs(folder, scratch), HOST)
     return find_pieces(roots, version)
 
 

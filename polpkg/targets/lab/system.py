@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from importlib.resources import files as resources
@@ -127,7 +128,8 @@ def _package_of(library: str) -> str:
     return f"{name}{'-' if name[-1:].isdigit() else ''}{version}"
 
 
-def _output(command: list[str], program: Path, environment: dict[str, str] | None = None) -> str:
+def _output(command: list[str], program: Path, added: dict[str, str] | None = None) -> str:
+    environment = os.environ | (added or {})
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as error:
