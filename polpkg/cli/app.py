@@ -61,6 +61,7 @@ VERBS: dict[str, Verb] = {
     "rollback": Verb(TARGET, "Go back to an earlier generation."),
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
+    "xl": Verb(TARGET, "See whether a guest configuration of xl fits the policy."),
     "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),
     "tree": Verb(PACKAGES, "Show which package requires which."),
     "why": Verb(PACKAGES, "Show why a package is there."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,12 +20,15 @@ def command(
     target: TargetOptions,
     indexes: IndexOptions,
     policy: Policy = None,
-    xl: Annotated[bool, typer.Option("--xl", help="Only the lines for xl.cfg.")] = False,
+    xl: Annotated[
+        bool, typer.Option("--xl", help="Sections to paste into xl.cfg, one for each kind of guest.")
+    ] = False,
 ) -> None:
     """Show the labels of every role, with the lines for xl.cfg.
 
     For example:
       polpkg labels --root build/demo
+      polpkg labels --xl --root build/demo
     """
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.labels import find_labels
@@ -49,9 +53,21 @@ def _document(label: Label) -> dict[str, Any]:
 
 def _text(labels: tuple[Label, ...], *, xl: bool) -> str:
     """A line for each label, never cut: lines are copied into xl.cfg."""
-    if xl:
-        return "\n".join(f'{label.xl}="{label.context}"' for label in labels if label.xl)
-    return "\n".join(f"# {label.instance}: {label.kind}\n{_setting(label)}" for label in labels)
+    if not xl:
+        return "\n".join(f"# {label.instance}: {label.kind}\n{_setting(label)}" for label in labels)
+    groups = groupby((label for label in labels if label.xl), key=lambda label: (label.package, *_guest(label)))
+    return "\n\n".join(_section(guest, tuple(group)) for (_, *guest), group in groups)
+
+
+def _guest(label: Label) -> tuple[str, str]:
+    """Whose configuration a label goes to; that of a device model goes to that of the guest before it."""
+    return label.instance, label.item
+
+
+def _section(guest: list[str], labels: tuple[Label, ...]) -> str:
+    """What goes into the configuration of one guest, below a comment that says which: xl reads it as it is."""
+    title = " ".join(word for word in guest if word)
+    return "\n".join([f"# {title}", *(_setting(label) for label in labels)])
 
 
 def _setting(label: Label) -> str:

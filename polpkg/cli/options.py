@@ -172,6 +172,11 @@ class InstanceOptions(NamedTuple):
         return tuple((package, name) for package, _, name in pairs)
 
 
+def name_pairs(option: str, texts: list[str] | None, form: str) -> dict[str, str]:
+    """The values of a repeatable option by their names; raises `UsageError` for a malformed or repeated one."""
+    return _pairs(option, texts or (), form)
+
+
 def _pairs(option: str, texts: list[str] | tuple[str, ...], form: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:

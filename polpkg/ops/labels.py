@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.ops.installed_packages import read_installed_packages
 from polpkg.ops.policies import find_generation, read_installed_policy
+from polpkg.plugin.values import XlKey
+from polpkg.policy.analysis.contexts import context_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from polpkg.ops.context import Context
     from polpkg.packages.instances import Instance
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Label(NamedTuple):
-    """One label.  `xl` is the option of xl.cfg(5) that takes it, empty for a domain that xl does not create."""
+    """One label.
+
+    `kind`: whose it is; `build` for the label that a guest has while it is built.  `xl` is the option of xl.cfg(5) that
+    takes it, empty for a domain that xl does not create.  `item`: the key of the table parameter that it is for.
+    """
 
     package: str
     instance: str
@@ -27,6 +33,7 @@ class Label(NamedTuple):
     kind: str
     context: str
     xl: str
+    item: str = ""
 
 
 def find_labels(context: Context, target: Target, generation: int | None = None) -> tuple[Label, ...]:
@@ -41,45 +48,43 @@ def find_labels(context: Context, target: Target, generation: int | None = None)
         role = context.plugins.roles.get(manifest.role)
         for instance in instances:
             found.extend(_labels(manifest, instance, role, policy))
-    return tuple(found)
+    return tuple(_with_build_labels(found, policy))
+
+
+def _with_build_labels(labels: Iterable[Label], policy: LinkedPolicy) -> Iterator[Label]:
+    """Before the label of a guest the one that it has while it is built, where the policy has such a label.
+
+    The policy says it itself: it is the type that may turn into the guest's.
+    """
+    from polpkg.policy.analysis.access import AccessDecider
+
+    before = AccessDecider(policy).turning_into()
+    for label in labels:
+        building = before.get(policy.number_of_type(label.context.split(":")[2]))
+        if building is not None and label.xl == XlKey.SECLABEL.value:
+            context = context_of(policy, policy.types[building].name)
+            yield label._replace(kind="build", context=context, xl=XlKey.INIT_SECLABEL.value)
+        yield label
 
 
 def _labels(manifest: Manifest, instance: Instance, role: Role | None, policy: LinkedPolicy) -> Iterator[Label]:
     """The labels of a role; a package without one has those of the guests that it declares."""
     if role is None:
         for guest in manifest.functions.guests:
-            yield Label(manifest.name, instance.name, manifest.role, "guest", context_of(policy, guest), "seclabel")
+            context = context_of(policy, guest)
+            yield Label(manifest.name, instance.name, manifest.role, "guest", context, XlKey.SECLABEL.value)
         return
     for label in role.labels:
-        for type_name in _type_names(label, instance):
-            xl = label.xl.value if label.xl else ""
-            yield Label(manifest.name, instance.name, role.name, label.kind, context_of(policy, type_name), xl)
+        for item, type_name in _type_names(label, instance):
+            xl, context = label.xl.value if label.xl else "", context_of(policy, type_name)
+            yield Label(manifest.name, instance.name, role.name, label.kind, context, xl, item)
 
 
-def _type_names(label: RoleLabel, instance: Instance) -> Iterator[str]:
+def _type_names(label: RoleLabel, instance: Instance) -> Iterator[tuple[str, str]]:
+    """The types of a label, each with the item of the table that it is for."""
     if not label.each:
-        yield label.type_name(instance.prefix)
+        yield "", label.type_name(instance.prefix)
         return
     items = instance.parameters.get(label.each, ())
     for item in items if isinstance(items, tuple) else ():
-        yield label.type_name(instance.prefix, item)
-
-
-def context_of(policy: LinkedPolicy, type_name: str) -> str:
-    """The context that a domain of a type has: the first user and role that may have it, system_u and system_r first.
-
-    With MLS it is at the lowest level.
-    """
-    number = policy.number_of_type(type_name)
-    roles = sorted((r for r in policy.roles if number >= 0 and r.types >> number & 1), key=_system_first)
-    role = roles[0].name if roles else "system_r"
-    index = next((n for n, r in enumerate(policy.roles) if r.name == role), 0)
-    users = sorted((u for u in policy.users if u.roles >> index & 1), key=_system_first)
-    user = users[0].name if users else "system_u"
-    level = f":{policy.sensitivities[0].name}" if policy.mls and policy.sensitivities else ""
-    return f"{user}:{role}:{type_name}{level}"
-
-
-def _system_first(symbol: NamedTuple) -> tuple[bool, str]:
-    name: str = symbol[0]
-    return (not name.startswith("system_"), name)
+        yield item, label.type_name(instance.prefix, item)
