@@ -73,6 +73,7 @@ VERBS: dict[str, Verb] = {
     "index": Verb(PACKAGES, "Manage where packages come from, and make an index."),
     "init": Verb(AUTHORING, "Begin a package."),
     "check": Verb(AUTHORING, "See whether a package parses, links and keeps its assertions."),
+    "test": Verb(AUTHORING, "Run the policy tests of a package."),
     "build": Verb(AUTHORING, "Make the archive of a package."),
     "link": Verb(AUTHORING, "Link packages into one policy, without a target."),
     "import": Verb(AUTHORING, "Make packages of a policy tree, its sources unchanged."),

@@ -24,8 +24,8 @@ def command(
 ) -> None:
     """Begin a package.
 
-    It declares one kind of domain, states what must never be allowed, and is ready for `check` and `build`.  Files
-    that are there already are never overwritten.
+    It declares one kind of domain, states what must never be allowed, and is ready for `check`, `test` and `build`.
+    Files that are there already are never overwritten.
 
     For example:
       polpkg init my-role

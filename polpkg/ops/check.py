@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.diagnostics import MANIFEST, Frame, Place, Severity, Source
 from polpkg.errors import PolicyError
+from polpkg.ops.abis import abis_to_check, claimed_abis
 from polpkg.ops.assembly import assemble
 from polpkg.ops.compiling import BuildSettings, compile_policy
 from polpkg.ops.link import release_of
 from polpkg.ops.resolution import load_packages, resolve_requirements, with_options
+from polpkg.packages.expectations import tests_of
 from polpkg.packages.project import Project
 from polpkg.packages.requirement import Requirement
 
@@ -65,15 +67,17 @@ def check_package(context: Context, path: str, *, xen: str = "", all_xen: bool =
 
     It is linked with its options off and, if it has any, with all of them on; for `xen`, for the newest release that
     it says it is for, or for every ABI of these releases.  Lint looks at it for the last of them.  Raises UsageError
-    when there is no package, PolicyError when its manifest is wrong, and ResolutionError when its requirements cannot
-    be met.
+    when there is no package, PolicyError when its manifest or a policy test of it cannot be read, and ResolutionError
+    when its requirements cannot be met.
     """
     requirement = context.named(Requirement("", "", path))
-    manifest = context.manifest_at(path)
+    package = context.package_at(path)
+    manifest = package.manifest
+    tests_of(package)
     base = () if manifest.own_abi else tuple(Requirement(n) for n in Project().target.base if n != manifest.name)
     checked: list[CheckedAbi] = []
     linked: list[_Linked] = []
-    for abi, versions in _abis_to_check(manifest, xen, all_xen=all_xen):
+    for abi, versions in abis_to_check(manifest, xen, all_xen=all_xen):
         linked.clear()
         errors: dict[Diagnostic, None] = {}
         for options in _variants(manifest):
@@ -92,35 +96,6 @@ def check_package(context: Context, path: str, *, xen: str = "", all_xen: bool =
 def _variants(manifest: Manifest) -> dict[tuple[tuple[str, str], ...], None]:
     """Options off, and all of them on."""
     return dict.fromkeys([(), tuple((manifest.name, option) for option in manifest.options)])
-
-
-def _abis_to_check(manifest: Manifest, xen: str, *, all_xen: bool) -> list[tuple[Abi, tuple[str, ...]]]:
-    from polpkg.policy.abi.hypervisor import resolve_xen
-
-    if xen:
-        abi = resolve_xen(xen)
-        return [(abi, (abi.version,))]
-    found = _claimed(manifest)
-    if not found:
-        raise PolicyError(
-            "no-xen-release", f"no known release of Xen is {manifest.xen}", hint="see [xen] in polpkg.toml"
-        )
-    if all_xen:
-        return found
-    abi, versions = found[-1]
-    return [(abi, versions[-1:])]
-
-
-def _claimed(manifest: Manifest) -> list[tuple[Abi, tuple[str, ...]]]:
-    """The ABIs of the releases that a package says it is for, the newest last, with their versions."""
-    from polpkg.packages.versions import satisfies
-    from polpkg.policy.abi import known_versions, load_abi
-
-    found: dict[str, list[str]] = {}
-    for version in known_versions():
-        if satisfies(version, manifest.xen):
-            found.setdefault(load_abi(version).fingerprint, []).append(version)
-    return [(load_abi(these[-1]), tuple(these)) for these in found.values()]
 
 
 def _link(
@@ -192,7 +167,7 @@ def _releases(manifest: Manifest, linked: _Linked) -> tuple[tuple[Release, ...],
 
     found: list[Release] = []
     problems: dict[Diagnostic, None] = {}
-    for abi, versions in _claimed(manifest):
+    for abi, versions in claimed_abis(manifest):
         if abi.fingerprint == linked.policy.abi.fingerprint:
             continue
         try:

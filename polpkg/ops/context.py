@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from polpkg.packages.index.index import Index
     from polpkg.packages.index.release import Release
     from polpkg.packages.lock import LockedPackage
-    from polpkg.packages.manifest import Manifest
     from polpkg.packages.project import IndexSetting, Project
     from polpkg.packages.requirement import Requirement
     from polpkg.packages.source import PackageFiles
@@ -137,12 +136,12 @@ class Context:
         names = open_path(self.working_directory / requirement.path).names()
         return requirement.named(names[0])
 
-    def manifest_at(self, path: str) -> Manifest:
-        """The manifest of the package directory or archive at `path`.  Raises UsageError and PolicyError."""
-        from polpkg.packages.source import read_archive, read_manifest_in
+    def package_at(self, path: str) -> PackageFiles:
+        """The package in the directory or archive at `path`.  Raises UsageError, TrustError and PolicyError."""
+        from polpkg.packages.source import read_archive, read_package_directory
 
         place = self.working_directory / path
-        return read_manifest_in(place) if place.is_dir() else read_archive(place.read_bytes(), label=path).manifest
+        return read_archive(place.read_bytes(), label=path) if place.is_file() else read_package_directory(place)
 
     @cached_property
     def store(self) -> ArchiveStore:

@@ -77,6 +77,59 @@ define(`${id}_guest', `
 ')
 """
 
+_TESTS = """\
+# What the policy must allow and deny, and where no information may flow: `polpkg test` judges it for every Xen.
+# $$prefix stands for each instance$item_words.
+
+[[allow]]
+name = "the owner of domain-builder creates the domain"
+source = "dom0_t"
+target = "$$prefix_t"
+class = "domain"
+permissions = ["create", "unpause", "destroy"]
+
+[[allow]]
+name = "the domain manages its own memory"
+source = "$$prefix_t"
+target = "$$prefix_t_self"
+class = "mmu"
+permissions = ["adjust", "map_read", "map_write"]
+
+[[deny]]
+name = "it rules over no other domain"
+source = "$$prefix_t"
+target = ["dom0_t", "domU_t"]
+class = ["domain", "domain2", "mmu", "hvm"]
+
+[[no-flow]]
+name = "ordinary guests reach it through dom0 only"
+booleans = { show_event_channels = false }
+from = "domU_t"
+to = "$$prefix_t"
+through = "dom0_t"
+$guest"""
+
+_GUEST_TESTS = """
+[[owner]]
+function = "domain-builder"
+client = "$$prefix_$$item_t"
+owners = "$$prefix_t"
+
+[[allow]]
+name = "it builds and manages its guests"
+source = "$$prefix_t"
+target = "$$prefix_$$item_t"
+class = "domain"
+permissions = ["create", "pause", "unpause", "destroy"]
+
+[[deny]]
+name = "nobody else does"
+source = ["*", "-$$prefix_t"]
+target = "$$prefix_$$item_t"
+class = "domain"
+permissions = ["create", "pause", "unpause", "destroy", "transition"]
+"""
+
 _README = """\
 # $name
 
@@ -117,5 +170,10 @@ def files(name: str, role: str, *, has_guests: bool) -> dict[str, str]:
     return {
         "polpkg.toml": manifest,
         f"policy/{name}.if": fill(_INTERFACE, guest=fill(_GUEST) if has_guests else ""),
+        "tests/policy.toml": fill(
+            _TESTS,
+            item_words=", $item for each of its guests" if has_guests else "",
+            guest=fill(_GUEST_TESTS) if has_guests else "",
+        ),
         "README.md": fill(_README, may="create and manage its guests" if has_guests else "be served like any guest"),
     }

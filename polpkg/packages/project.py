@@ -105,11 +105,10 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
     document = Document(text, file, "project")
     refuse_conflict(document, "settle it by hand: remove one side, or both, and the markers")
     root = read_toml(document)
-    options = root.table("options")
     project = Project(
         packages=_packages(root.table("packages")),
-        options={name: _names(options, name, options.texts(name), "an option") for name in options.values},
-        instances={name: _instances(table) for name, table in root.tables("instances")},
+        options=read_options(root),
+        instances=read_instances(root),
         target=_target(root.table("target")),
         indexes={name: _index(table) for name, table in root.tables("indexes")},
         index_map=root.text_map("index-map"),
@@ -121,6 +120,17 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
     root.finish()
     document.check()
     return project
+
+
+def read_options(root: Table) -> dict[str, tuple[str, ...]]:
+    """The options that `[options]` of a document turns on, by package."""
+    options = root.table("options")
+    return {name: _names(options, name, options.texts(name), "an option") for name in options.values}
+
+
+def read_instances(root: Table) -> dict[str, dict[str, dict[str, ParameterValue]]]:
+    """The instances in `[instances]` of a document: package to instance to the parameters that are set."""
+    return {name: _instances(table) for name, table in root.tables("instances")}
 
 
 def _packages(table: Table) -> dict[str, str]:

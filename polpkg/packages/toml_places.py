@@ -35,6 +35,26 @@ def find_place(text: str, path: tuple[str, ...]) -> TomlPlace:
     return best
 
 
+def find_listed_place(text: str, path: tuple[str, ...]) -> TomlPlace:
+    """As `find_place`; a second component that is a number counts the `[[tables]]` of that name, from 0.
+
+    `("allow", "2", "source")` is the key `source` of the third `[[allow]]`.
+    """
+    if len(path) < 2 or not path[1].isdecimal():
+        return find_place(text, path)
+    lines = text.split("\n")
+    headers = [place.line for key, place in _keys(text) if key == path[:1] and _is_list_header(lines[place.line - 1])]
+    if int(path[1]) >= len(headers):
+        return find_place(text, path[:1])
+    start = headers[int(path[1])]
+    here = "\n".join([*([""] * (start - 1)), *lines[start - 1 :]])
+    return find_place(here, (path[0], *path[2:]))
+
+
+def _is_list_header(line: str) -> bool:
+    return line.lstrip().startswith("[[")
+
+
 def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     length = 0
     while length < min(len(one), len(other)) and one[length] == other[length]:

@@ -15,10 +15,12 @@ def test_init_makes_a_package_that_checks_and_builds(call, tmp_path, words, name
     done = call("init", *words, "--json")
     assert (done.code, done.document["name"]) == (0, name)
     folder = tmp_path / words[0]
-    assert sorted(done.document["files"]) == sorted(["README.md", f"policy/{name}.if", "polpkg.toml"])
+    assert sorted(done.document["files"]) == sorted(
+        ["README.md", f"policy/{name}.if", "polpkg.toml", "tests/policy.toml"]
+    )
     assert call("check", folder, "--all-xen").code == 0
     assert call("build", folder, "-o", tmp_path / "dist", "--json").document["name"] == name
-    assert "test" not in done.document["files"]
+    assert call("test", folder).code == 0
 
 
 @pytest.mark.parametrize("role", ["vmv", "netdom", "stordom", "score"])

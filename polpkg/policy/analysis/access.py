@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.policy.analysis.rules_in_force import evaluate
 from polpkg.policy.ir.linked import LinkedAvRule, LinkedTerm, LinkedTypeRule, bits
 from polpkg.policy.ir.statements import (
     AvKind,
-    BooleanOperator,
     ConstraintConnective,
     ConstraintOperator,
     TypeRuleKind,
@@ -20,7 +20,7 @@ from polpkg.policy.ir.statements import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from polpkg.policy.ir.linked import LinkedConstraint, LinkedExpression, LinkedPolicy
+    from polpkg.policy.ir.linked import LinkedConstraint, LinkedPolicy
 
 
 class Subject(NamedTuple):
@@ -132,34 +132,9 @@ def _active_rules(policy: LinkedPolicy) -> Iterator[LinkedAvRule | LinkedTypeRul
     """All rules without a condition, and those whose condition holds when the policy is loaded."""
     yield from policy.rules
     yield from policy.type_rules
+    defaults = {number: boolean.default for number, boolean in enumerate(policy.booleans)}
     for conditional in policy.conditionals:
-        yield from conditional.then if _is_true(policy, conditional.expression) else conditional.otherwise
-
-
-def _is_true(policy: LinkedPolicy, expression: LinkedExpression) -> bool:
-    """The value of a conditional expression in postfix order with the booleans at their defaults."""
-    stack: list[bool] = []
-    for word in expression:
-        if not isinstance(word, BooleanOperator):
-            stack.append(policy.booleans[word].default)
-        elif word is BooleanOperator.NOT:
-            stack.append(not stack.pop())
-        else:
-            right, left = stack.pop(), stack.pop()
-            stack.append(_combined(word, left=left, right=right))
-    return stack.pop()
-
-
-def _combined(operator: BooleanOperator, *, left: bool, right: bool) -> bool:
-    match operator:
-        case BooleanOperator.OR:
-            return left or right
-        case BooleanOperator.AND:
-            return left and right
-        case BooleanOperator.EQ:
-            return left == right
-        case _:
-            return left != right
+        yield from conditional.then if evaluate(conditional.expression, defaults) else conditional.otherwise
 
 
 def _holds(constraint: LinkedConstraint, source: Subject, target: Subject) -> bool:
