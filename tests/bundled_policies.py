@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from polpkg.diagnostics import Source
 from polpkg.ops.assembly import assemble
 from polpkg.ops.compiling import link_assembly
+from polpkg.packages.claims import Claims, Owner
 from polpkg.packages.project import Project
 from polpkg.packages.source import read_package_directory
 from polpkg.policy.abi import Abi, load_abi, read_releases, version_numbers
@@ -42,11 +43,12 @@ def supported_versions() -> list[str]:
     return list(first.values())
 
 
-def link_bundled(xen: str | Abi, *names: str, instances=None, options=None, rules="", requires=()):
+def link_bundled(xen: str | Abi, *names: str, instances=None, options=None, rules="", requires=(), moved=""):
     """Links the packages `names` with dom0 and what they require; the linked policy.
 
     `instances`, `options`: as in policy.toml.  `rules`: the fragment of one more package, `intruder`, which owns what
-    is named `intruder_*` and requires all packages that there are and `requires`.
+    is named `intruder_*` and requires all packages that there are and `requires`.  `moved`: a function that intruder_t
+    owns wherever dom0 would.
     """
     abi = load_abi(xen) if isinstance(xen, str) else xen
     chosen = _closure({"dom0", *names})
@@ -58,8 +60,20 @@ def link_bundled(xen: str | Abi, *names: str, instances=None, options=None, rule
         source = Source("policy/intruder.te", rules, "intruder", "1.0")
         intruder = PackageSource("intruder", "1.0", (source,), ("intruder_*",), frozenset(chosen))
         assembly = replace(assembly, sources=(*assembly.sources, intruder))
+    if moved:
+        assembly = replace(assembly, claims=_moved(assembly.claims, moved))
     policy, _ = link_assembly(assembly, abi)
     return policy
+
+
+def _moved(claims: Claims, function: str) -> Claims:
+    """The claims with intruder_t in place of dom0 as the owner of `function`."""
+
+    def move(owners: tuple[Owner, ...]) -> tuple[Owner, ...]:
+        return tuple(Owner("intruder_t", "intruder") if owner.name == "dom0" else owner for owner in owners)
+
+    clients = {client: move(owners) for client, owners in claims.table[function].items()}
+    return Claims({**claims.table, function: clients}, {**claims.ordinary, function: move(claims.ordinary[function])})
 
 
 def _closure(names: set[str]) -> set[str]:

@@ -60,6 +60,7 @@ VERBS: dict[str, Verb] = {
     "history": Verb(TARGET, "List the generations of a target."),
     "rollback": Verb(TARGET, "Go back to an earlier generation."),
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
+    "functions": Verb(TARGET, "Show who owns each function, what dom0 still holds, and why."),
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
     "xl": Verb(TARGET, "See whether a guest configuration of xl fits the policy."),
     "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),

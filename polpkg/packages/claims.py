@@ -58,9 +58,12 @@ class Claims:
 
         For a host-wide function the client does not matter.
         """
+        return tuple(owner.type for owner in self.named_owners(function, client))
+
+    def named_owners(self, function: str, client: str) -> tuple[Owner, ...]:
+        """The same, with what people call them."""
         clients = self.table[function]
-        owners = clients.get(EVERY_CLIENT) or clients.get(client) or self.ordinary[function]
-        return tuple(owner.type for owner in owners)
+        return clients.get(EVERY_CLIENT) or clients.get(client) or self.ordinary[function]
 
     def clients(self, function: str, owner: str) -> tuple[str, ...]:
         """The client types for which the type `owner` owns `function`, sorted."""

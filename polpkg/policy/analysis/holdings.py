@@ -7,17 +7,20 @@ grants to its owner is told apart rule by rule, whichever macro a package has ch
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.policy.analysis.view import view_of
 from polpkg.policy.functions import function_of
 from polpkg.policy.ir.linked import bits
 from polpkg.policy.ir.statements import AvKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from polpkg.diagnostics import Origin
     from polpkg.policy.analysis.view import PolicyView, TracedRule
+    from polpkg.policy.ir.linked import LinkedPolicy
 
 
 class Holding(NamedTuple):
@@ -25,6 +28,7 @@ class Holding(NamedTuple):
 
     `conditions`: it has it while one of them holds; empty when it always has it.  `functions`: on whose behalf rules
     grant it, sorted.  `others`: the origins of rules that grant it on behalf of none; None for one that is not known.
+    `as_client`: functions whose rules grant it to `source` as the one that is served.
     """
 
     source: str
@@ -34,32 +38,61 @@ class Holding(NamedTuple):
     conditions: tuple[str, ...]
     functions: tuple[str, ...]
     others: tuple[Origin | None, ...]
+    as_client: tuple[str, ...] = ()
+
+    def with_owned(self, functions: Container[str]) -> Holding:
+        """The same, knowing which functions `source` owns here: rules of all others serve it."""
+        owned = tuple(name for name in self.functions if name in functions)
+        served = tuple(name for name in self.functions if name not in functions)
+        return self._replace(functions=owned, as_client=served)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether functions that `source` owns are all that it has it for."""
+        return bool(self.functions) and not (self.others or self.as_client)
 
     def is_lost_without(self, functions: Iterable[str]) -> bool:
         """Whether it goes when `source` owns these functions no longer."""
-        return not self.others and set(self.functions) <= set(functions)
+        return self.is_explained and set(self.functions) <= set(functions)
 
 
 def find_holdings(view: PolicyView, sources: Iterable[str], targets: Iterable[str]) -> Mapping[str, list[Holding]]:
     """What each of `sources` holds on each of `targets`, by target; sorted, in the order of classes and permissions.
 
-    Types that the policy does not have hold nothing, and nothing is held on them.
+    What is held is read from the compiled policy itself, `view.policy`; the rules of the view only say why.  Types that
+    the policy does not have hold nothing, and nothing is held on them.
     """
     left, right = _types(view, sources), _types(view, targets)
-    granting: dict[tuple[int, int, int, int], list[TracedRule]] = defaultdict(list)
-    for rule in view.rules:
-        if rule.kind is not AvKind.ALLOW:
-            continue
-        for source, target in _pairs(view, rule, left, right):
-            for bit in bits(rule.permissions):
-                granting[target, source, rule.security_class, bit].append(rule)
+    compiled = _granting(view.policy, view_of(view.policy).rules, left, right)
+    traced = _granting(view.policy, view.rules, left, right)
     found: dict[str, list[Holding]] = defaultdict(list)
     names, classes = view.policy.types, view.policy.abi.all_classes
-    for (target, source, number, bit), rules in sorted(granting.items()):
+    for key, rules in sorted(compiled.items(), key=_key):
+        target, source, number, bit = key
         known = classes[number]
-        found[names[target].name].append(
-            _holding(rules, (names[source].name, names[target].name, known.name, known.permissions[bit]))
-        )
+        what = (names[source].name, names[target].name, known.name, known.permissions[bit])
+        found[names[target].name].append(_holding(what, rules, traced.get(key, rules)))
+    return found
+
+
+_Key = tuple[int, int, int, int]
+"""Target, source, class and permission, by number."""
+
+
+def _key(item: tuple[_Key, list[TracedRule]]) -> _Key:
+    return item[0]
+
+
+def _granting(policy: LinkedPolicy, rules: Iterable[TracedRule], left: int, right: int) -> dict[_Key, list[TracedRule]]:
+    """The rules that allow each permission of some of `left` on some of `right`."""
+    found: dict[_Key, list[TracedRule]] = defaultdict(list)
+    for rule in rules:
+        sources = policy.expand(rule.source) & left if rule.kind is AvKind.ALLOW else 0
+        targets = policy.expand(rule.target) & right if sources else 0
+        if not targets:
+            continue
+        for source, target, bit in product(bits(sources), bits(targets), bits(rule.permissions)):
+            found[target, source, rule.security_class, bit].append(rule)
     return found
 
 
@@ -68,21 +101,11 @@ def _types(view: PolicyView, names: Iterable[str]) -> int:
     return sum({1 << number for number in numbers if number >= 0})
 
 
-def _pairs(view: PolicyView, rule: TracedRule, left: int, right: int) -> Iterator[tuple[int, int]]:
-    sources = view.policy.expand(rule.source) & left
-    targets = view.policy.expand(rule.target) & right if sources else 0
-    if not targets:
-        return
-    for source in bits(sources):
-        for target in bits(targets):
-            yield source, target
-
-
-def _holding(rules: list[TracedRule], key: tuple[str, str, str, str]) -> Holding:
-    functions = {rule: _function(rule) for rule in rules}
-    conditions = tuple(sorted({rule.condition for rule in rules}))
+def _holding(what: tuple[str, str, str, str], compiled: list[TracedRule], traced: list[TracedRule]) -> Holding:
+    functions = {rule: _function(rule) for rule in traced}
+    conditions = tuple(sorted({rule.condition for rule in compiled}))
     return Holding(
-        *key,
+        *what,
         () if "" in conditions else conditions,
         tuple(sorted({function for function in functions.values() if function})),
         tuple(dict.fromkeys(rule.origin for rule, function in functions.items() if not function)),
