@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from polpkg.diagnostics import Frame, Place, Source
 from polpkg.errors import PolicyError
+from polpkg.policy.ir.quick import new_tuple
 from polpkg.policy.ir.statements import NameSet
 from polpkg.policy.syntax.m4 import NotAlike, Trial, expand
 from polpkg.policy.syntax.te import parse_te
 from polpkg.policy.syntax.te.words import RESERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.policy.ir.statements import Statement
@@ -35,9 +36,6 @@ _MOST_SHAPES = 64
 """When a kind of call comes out in more ways than this, it is not worth looking further."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_NEW = cast("Callable[[type, list[Any]], Any]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
-"""Makes a named tuple from its fields, without the cost of calling its class."""
-
 _NOT_NAMES = RESERVED | {"self"}
 
 
@@ -102,15 +100,14 @@ def _repeat(units: Iterable[Unit], before: Expansion) -> tuple[list[Statement], 
     try:
         for unit in units:
             known = shapes.setdefault(unit[1:3], [])
-            shape = next((shape for shape in known if shape.fits(unit.names)), None)
-            if shape is None:
-                shape = _Shape(unit, mark, before.table)
-                if len(known) >= _MOST_SHAPES or not shape.fits(unit.names):
-                    return None
-                known.insert(0, shape)
-                for call in shape.calls:
-                    calls.setdefault(call[:3], call)
-            shape.add_to(statements, unit.names)
+            if any(shape.add_to(statements, unit.names) for shape in known):
+                continue
+            shape = _Shape(unit, mark, before.table)
+            if len(known) >= _MOST_SHAPES or not shape.add_to(statements, unit.names):
+                return None
+            known.insert(0, shape)
+            for call in shape.calls:
+                calls.setdefault(call[:3], call)
     except (NotAlike, PolicyError):
         return None
     return statements, tuple(calls.values())
@@ -139,23 +136,22 @@ class _Shape:
         self._parts = _Parts(mark, placeholders)
         self._recipes = [self._parts.recipe(statement) for statement in statements]
 
-    def fits(self, names: tuple[str, ...]) -> bool:
-        """Whether a call with these names comes to the same."""
+    def add_to(self, statements: list[Statement], names: tuple[str, ...]) -> bool:
+        """Appends the statements of the call with these names, if it comes to the same; whether it does."""
         if not all(map(_NAME.fullmatch, names)):
             raise NotAlike
-        return self._trial.holds_for(names, self._table) and _NOT_NAMES.isdisjoint(self._parts.words(names))
-
-    def add_to(self, statements: list[Statement], names: tuple[str, ...]) -> None:
-        """Appends the statements of the call with these names."""
-        values = self._parts.values(names)
+        values = self._parts.values(names) if self._trial.holds_for(names, self._table) else None
+        if values is None:
+            return False
         for kind, fields, holes in self._recipes:
             if holes:
                 filled = list(fields)
                 for at, part in holes:
                     filled[at] = values[part]
-                statements.append(_NEW(kind, filled))
+                statements.append(new_tuple(kind, filled))
             else:
                 statements.append(cast("Statement", fields))
+        return True
 
 
 _Recipe = tuple[Any, tuple[Any, ...], list[tuple[int, int]]]
@@ -211,22 +207,21 @@ class _Parts:
             word = word.replace(placeholder, f"{{{number}}}")
         return word
 
-    def words(self, names: tuple[str, ...]) -> Iterable[str]:
-        """The words alone."""
-        return (maker.format(*names) for maker in self._makers if isinstance(maker, str))
-
-    def values(self, names: tuple[str, ...]) -> list[Any]:
-        """Every part for these names."""
+    def values(self, names: tuple[str, ...]) -> list[Any] | None:
+        """Every part for these names; None when a part would be a word of the language."""
         found: list[Any] = []
         for maker in self._makers:
             if isinstance(maker, str):
-                found.append(maker.format(*names))
+                word = maker.format(*names)
+                if word in _NOT_NAMES:
+                    return None
+                found.append(word)
                 continue
             kind, fields, holes = maker
             filled = list(fields)
             for at, part in holes:
                 filled[at] = found[part]
-            found.append(tuple(filled) if kind is tuple else _NEW(kind, filled))
+            found.append(tuple(filled) if kind is tuple else new_tuple(kind, filled))
         return found
 
 

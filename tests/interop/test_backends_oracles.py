@@ -188,7 +188,7 @@ def test_assertions_are_checked_by_the_tools(tmp_path):
 
     linked = lift(read_policydb(run_checkpolicy(source(30, mls=False), 30, tmp_path, mls=False)))
     dom0, child = linked.number_of_type("dom0_t"), linked.number_of_type("child_t")
-    kept = LinkedNeverallow(1 << child, 1 << dom0, True, 0, 0b001, "", "")
+    kept = LinkedNeverallow(1 << child, 1 << dom0, True, 0, 0b001, None, "")
     broken = kept._replace(sources=1 << dom0, targets=1 << child, on_self=False)
     for backend in (CheckpolicyBackend(), SecilcBackend()):
         backend.compile(replace(linked, neverallows=(kept,)), CompileOptions(neverallows=True))

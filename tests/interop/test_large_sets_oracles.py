@@ -41,7 +41,7 @@ def policy(sources: int, targets: int, source: int, target: int) -> LinkedPolicy
         rules=(LinkedAvRule(AvKind.ALLOW, source, target, CLASS, PERMISSION),),
         type_rules=(),
         conditionals=(),
-        neverallows=(LinkedNeverallow(sources, targets, False, CLASS, PERMISSION, "", ""),),
+        neverallows=(LinkedNeverallow(sources, targets, False, CLASS, PERMISSION, None, ""),),
         constraints=(),
         initial_sids=tuple(LinkedContext(0, 1, 1) for _ in abi.initial_sids),
         object_contexts=(),

@@ -23,44 +23,60 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
+_WORDS: dict[int, str] = {kind: kind.name.lower() for kind in (*AvKind, *TypeRuleKind)}
+
 
 def write_link_map(view: PolicyView) -> bytes:
     """The document for `view`; equal views give equal bytes."""
     import json
 
-    origins: dict[Origin, int] = {}
-
-    def number(origin: Origin | None) -> int:
-        return -1 if origin is None else origins.setdefault(origin, len(origins))
-
-    names = [symbol.name for symbol in view.policy.types]
-    classes = view.policy.abi.all_classes
-    rules = [
-        [
-            r.kind.name.lower(),
-            names[r.source],
-            names[r.target],
-            classes[r.security_class].name,
-            " ".join(classes[r.security_class].permissions[b] for b in bits(r.permissions)),
-            r.condition,
-            number(r.origin),
-        ]
-        for r in view.rules
-    ]
-    type_rules = [
-        [
-            r.kind.name.lower(),
-            names[r.source],
-            names[r.target],
-            classes[r.security_class].name,
-            names[r.result],
-            r.condition,
-            number(r.origin),
-        ]
-        for r in view.type_rules
-    ]
-    document = {"format": FORMAT, "origins": list(origins), "rules": rules, "type_rules": type_rules}
+    writer = _Writer(view.policy)
+    rules = [writer.rule(rule) for rule in view.rules]
+    type_rules = [writer.type_rule(rule) for rule in view.type_rules]
+    origins = list(writer.origins)
+    document = {"format": FORMAT, "origins": origins, "rules": rules, "type_rules": type_rules}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+class _Writer:
+    """Names for the numbers of a policy, and the origins that were met; a large policy has few different ones."""
+
+    def __init__(self, policy: LinkedPolicy) -> None:
+        self.origins: dict[Origin, int] = {}
+        self._numbers: dict[int, tuple[int, Origin]] = {}
+        self._names = [symbol.name for symbol in policy.types]
+        self._classes = policy.abi.all_classes
+        self._permissions: dict[tuple[int, int], str] = {}
+
+    def rule(self, rule: TracedRule) -> list[object]:
+        """One entry of `rules`."""
+        kind, source, target, number, permissions, condition, origin = rule
+        names, word, granted = self._names, _WORDS[kind], self._granted(number, permissions)
+        named = self._classes[number].name
+        return [word, names[source], names[target], named, granted, condition, self._origin(origin)]
+
+    def type_rule(self, rule: TracedTypeRule) -> list[object]:
+        """One entry of `type_rules`."""
+        kind, source, target, number, result, condition, origin = rule
+        names, named = self._names, self._classes[number].name
+        return [_WORDS[kind], names[source], names[target], named, names[result], condition, self._origin(origin)]
+
+    def _granted(self, number: int, permissions: int) -> str:
+        known = self._permissions.get((number, permissions))
+        if known is None:
+            names = self._classes[number].permissions
+            known = self._permissions[number, permissions] = " ".join(names[bit] for bit in bits(permissions))
+        return known
+
+    def _origin(self, origin: Origin | None) -> int:
+        """The number of an origin; first looked up by its identity, since an origin is long."""
+        if origin is None:
+            return -1
+        known = self._numbers.get(id(origin))
+        if known is None:
+            number = self.origins.setdefault(origin, len(self.origins))
+            known = self._numbers[id(origin)] = (number, origin)
+        return known[0]
 
 
 def read_link_map(data: bytes, policy: LinkedPolicy) -> PolicyView:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.policy.ir.linked import LinkedAvRule, LinkedTypeRule
+from polpkg.policy.ir.linked import LinkedAvRule
+from polpkg.policy.ir.quick import new_tuple
 from polpkg.policy.ir.statements import AvKind, BooleanOperator, TypeRuleKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from polpkg.diagnostics import Origin
-    from polpkg.policy.ir.linked import LinkedExpression, LinkedPolicy
+    from polpkg.diagnostics import Origin, Place
+    from polpkg.policy.ir.linked import LinkedExpression, LinkedPolicy, LinkedTypeRule
 
 
 class TracedRule(NamedTuple):
@@ -55,13 +56,16 @@ def view_of(policy: LinkedPolicy) -> PolicyView:
     """The view of a policy with whatever places its rules have."""
     rules: list[TracedRule] = []
     type_rules: list[TracedTypeRule] = []
+    origins: dict[Place | None, Origin | None] = {None: None}
     for condition, rule in _all_rules(policy):
-        origin = rule.place.origin() if rule.place else None
-        match rule:
-            case LinkedAvRule(kind, source, target, number, permissions):
-                rules.append(TracedRule(kind, source, target, number, permissions, condition, origin))
-            case LinkedTypeRule(kind, source, target, number, result):
-                type_rules.append(TracedTypeRule(kind, source, target, number, result, condition, origin))
+        place = rule.place
+        if place not in origins:
+            origins[place] = place.origin() if place else None
+        fields = (*rule[:5], condition, origins[place])
+        if isinstance(rule, LinkedAvRule):
+            rules.append(new_tuple(TracedRule, fields))
+        else:
+            type_rules.append(new_tuple(TracedTypeRule, fields))
     return PolicyView(policy, tuple(rules), tuple(type_rules))
 
 

@@ -267,16 +267,20 @@ class _Emitter:
             yield f"(neverallow {sources} {targets} {what})"
 
     def attribute(self, name: str, members: int) -> Iterator[str]:
-        rest = self.sets.every_type & ~members
         yield f"(typeattribute {name})"
+        if expression := self.sets.text(members, self.type_set):
+            yield f"(typeattributeset {name} {expression})"
+
+    def type_set(self, members: int) -> str:
+        """A set of types; empty when it is."""
+        rest = self.sets.every_type & ~members
         if not rest:
-            yield f"(typeattributeset {name} (all))"
-        elif found := self.sets.describe(members):
-            yield f"(typeattributeset {name} {self.described(found)})"
-        elif rest.bit_count() < members.bit_count():
-            yield f"(typeattributeset {name} (not {_list(self.type_names(rest))}))"
-        elif members:
-            yield f"(typeattributeset {name} {_list(self.type_names(members))})"
+            return "(all)"
+        if found := self.sets.describe(members):
+            return self.described(found)
+        if rest.bit_count() < members.bit_count():
+            return f"(not {_list(self.type_names(rest))})"
+        return _list(self.type_names(members)) if members else ""
 
     def described(self, found: Described) -> str:
         words = f"({self.names.types[found.attribute]})"

@@ -81,7 +81,6 @@ class ConfWriter:
         self.origins = origins
         self.sets = Sets(policy)
         self.every_type = self.sets.every_type
-        self._attributes = {symbol.members: symbol.name for symbol in reversed(policy.types) if symbol.is_attribute}
         self._permission_texts: dict[tuple[int, int], str] = {}
 
     def lines(self, *, neverallows: bool) -> Iterator[str]:
@@ -274,10 +273,13 @@ class ConfWriter:
 
     def type_set(self, value: int) -> str:
         """A set of types, by an attribute that has just these, or by what is not in it when that is shorter."""
+        return self.sets.text(value, self._type_set)
+
+    def _type_set(self, value: int) -> str:
         if value == self.every_type:
             return "*"
-        if value in self._attributes:
-            return self._attributes[value]
+        if (same := self.sets.attribute_of(value)) >= 0:
+            return self.names.types[same]
         if found := self.sets.describe(value):
             more, without = ([self.names.types[bit] for bit in bits(part)] for part in found[1:])
             return _braced([self.names.types[found.attribute], *more, *(f"-{name}" for name in without)])

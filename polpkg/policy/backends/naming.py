@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
@@ -30,16 +30,34 @@ class Sets:
         self.every_type = ~sum(1 << n for n, symbol in enumerate(policy.types) if symbol.is_attribute)
         self.every_type &= (1 << len(policy.types)) - 1
         self._attributes = [(n, s.members) for n, s in enumerate(policy.types) if s.is_attribute and s.members]
-        self._known: dict[int, Described | None] = {}
+        self._by_size: dict[int, list[tuple[int, int]]] = {}
+        for number, symbol in enumerate(policy.types):
+            if symbol.is_attribute:
+                self._by_size.setdefault(symbol.members.bit_count(), []).append((number, symbol.members))
+        self._texts: dict[int, tuple[str, int]] = {}
+
+    def text(self, value: int, write: Callable[[int], str]) -> str:
+        """What `write` makes of `value`: once for each set, since many assertions share one.
+
+        A set is known by its identity, because even to compare two takes as long as there are types; keeping it makes
+        sure that its identity is not given to another.
+        """
+        known = self._texts.get(id(value))
+        if known is None:
+            known = self._texts[id(value)] = (write(value), value)
+        return known[0]
 
     def describe(self, value: int) -> Described | None:
         """`value` by an attribute, unless its names or those of the rest are hardly more."""
         plain = value.bit_count()
         if plain <= WORTH_AN_ATTRIBUTE:
             return None
-        if value not in self._known:
-            self._known[value] = self._nearest(value, min(plain, (self.every_type & ~value).bit_count()))
-        return self._known[value]
+        return self._nearest(value, min(plain, (self.every_type & ~value).bit_count()))
+
+    def attribute_of(self, value: int) -> int:
+        """The first attribute that has just the types of `value`; -1 when there is none."""
+        same = self._by_size.get(value.bit_count(), ())
+        return next((number for number, members in same if members == value), -1)
 
     def _nearest(self, value: int, names: int) -> Described | None:
         if names <= WORTH_AN_ATTRIBUTE or not self._attributes:
@@ -62,11 +80,15 @@ class Naming:
         self.sensitivities = [symbol.name for symbol in policy.sensitivities]
         self.categories = [symbol.name for symbol in policy.categories]
         self._permissions = [symbol.permissions for symbol in policy.abi.all_classes]
+        self._lists: dict[tuple[int, int], list[str]] = {}
 
     def permissions(self, security_class: int, value: int) -> list[str]:
         """The permissions in a bit set over those of a class."""
-        names = self._permissions[security_class]
-        return [names[bit] for bit in bits(value)]
+        found = self._lists.get((security_class, value))
+        if found is None:
+            names = self._permissions[security_class]
+            found = self._lists[security_class, value] = [names[bit] for bit in bits(value)]
+        return found
 
     def written(self, policy: LinkedPolicy, term: LinkedTerm) -> list[str]:
         """The names that a constraint's word is compared with: as written, when that comes to the same."""

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from polpkg.policy.ir.statements import (
     AvKind,
+    AvRule,
     BooleanOperator,
     ConstraintConnective,
     ConstraintOperator,
+    NameSet,
     ObjectContextKind,
     TypeRuleKind,
 )
@@ -112,7 +114,7 @@ class LinkedNeverallow(NamedTuple):
     """An assertion: no source type may have `permissions` on a target type.
 
     `sources` and `targets` are bit sets of types, attributes expanded; `on_self` adds each source on itself.
-    `text` is the assertion as written; `name` is what its package calls it, or empty.
+    `written` is the statement, where there is one; `name` is what its package calls it, or empty.
     """
 
     sources: int
@@ -120,9 +122,17 @@ class LinkedNeverallow(NamedTuple):
     on_self: bool
     security_class: int
     permissions: int
-    text: str
+    written: AvRule | None
     name: str
     place: Place | None = None
+
+    @property
+    def text(self) -> str:
+        """The assertion as written; put together when it is asked for, since hardly any of many ever is."""
+        if self.written is None:
+            return ""
+        _, _, source, target, classes, permissions = self.written
+        return f"neverallow {source} {target}:{NameSet(classes)} {permissions};"
 
 
 LinkedExpression: TypeAlias = tuple[int | BooleanOperator, ...]

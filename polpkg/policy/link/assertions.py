@@ -7,29 +7,66 @@ libsepol does (`assertion.c`).
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.diagnostics import Diagnostic, Note
+from polpkg.diagnostics import MANIFEST, Diagnostic, Note
 from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.statements import AvKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from polpkg.diagnostics import Frame, Place
     from polpkg.policy.ir.linked import LinkedNeverallow, LinkedPolicy
+    from polpkg.policy.ir.module import PolicyModule
     from polpkg.policy.link.report import Report
 
 _SHOWN = 5
 """How many rules that break one assertion are shown."""
+
+_FEW = 12
+"""The numbers of sets of up to this many types are kept."""
 
 
 def check_assertions(policy: LinkedPolicy, report: Report) -> None:
     """Reports every allow rule that an assertion forbids, with the place of both."""
     grants = _Grants(policy)
     for assertion in policy.neverallows:
-        offenders = list(grants.against(assertion))
+        offenders = grants.against(assertion)
         for rule in offenders[:_SHOWN]:
             report.errors.append(_violation(policy, assertion, rule, len(offenders)))
+
+
+class AssertionNames:
+    """What packages call their assertions, by the place of the neverallow rules that come of them."""
+
+    def __init__(self, modules: Iterable[PolicyModule]) -> None:
+        """The names that the manifests of `modules` have."""
+        self._names = {(m.package, line): name for m in modules for line, name in m.assertions}
+        self._by_frame: dict[Frame, str] = {}
+
+    def name_of(self, place: Place) -> str:
+        """The name of the assertion at `place`; empty for a rule that no manifest names."""
+        if not self._names:
+            return ""
+        frame = place.frame
+        if frame.called_at is None:
+            return self._look_up(place)
+        known = self._by_frame.get(frame)
+        if known is None:
+            known = self._by_frame[frame] = self.name_of(frame.called_at)
+        return known
+
+    def _look_up(self, root: Place) -> str:
+        return self._names.get((root.source.package, root.line), "") if root.source.file == MANIFEST else ""
+
+
+class _Types(NamedTuple):
+    """A set of types: how many they are, their numbers when they are few, and the set itself."""
+
+    size: int
+    few: tuple[int, ...] | None
+    value: int
 
 
 class _Grants:
@@ -37,32 +74,48 @@ class _Grants:
 
     def __init__(self, policy: LinkedPolicy) -> None:
         self._policy = policy
-        self._by_source: dict[int, _Index] = {}
-        self._by_target: dict[int, _Index] = {}
+        self._attributes = frozenset(n for n, symbol in enumerate(policy.types) if symbol.is_attribute)
+        self._rules: dict[int, list[LinkedAvRule]] = {}
         for rule in _allow_rules(policy):
-            for indexes, number in ((self._by_source, rule.source), (self._by_target, rule.target)):
-                index = indexes.get(rule.security_class)
-                if index is None:
-                    index = indexes[rule.security_class] = _Index()
-                index.add(number, rule, is_attribute=policy.types[number].is_attribute)
+            self._rules.setdefault(rule.security_class, []).append(rule)
+        self._indexes: dict[tuple[int, bool], _Index] = {}
+        self._sets: dict[int, _Types] = {}
 
-    def against(self, assertion: LinkedNeverallow) -> Iterator[LinkedAvRule]:
+    def against(self, assertion: LinkedNeverallow) -> list[LinkedAvRule]:
         """The rules that grant what `assertion` forbids."""
-        for rule in self._candidates(assertion):
-            if rule.permissions & assertion.permissions and self._touches(rule, assertion):
-                yield rule
+        return [rule for rule in self._candidates(assertion) if self._touches(rule, assertion)]
 
-    def _candidates(self, assertion: LinkedNeverallow) -> Iterable[LinkedAvRule]:
-        """The rules found by source or by target, whichever are fewer types."""
-        by_target = self._by_target.get(assertion.security_class)
-        if by_target is None:
+    def _candidates(self, assertion: LinkedNeverallow) -> Sequence[LinkedAvRule]:
+        """The rules that grant some of the permissions, found by source or by target, whichever are fewer types."""
+        number = assertion.security_class
+        if number not in self._rules:
             return ()
-        sources, targets = assertion.sources.bit_count(), assertion.targets.bit_count()
-        if not assertion.on_self and targets <= sources:
-            return by_target.find(assertion.targets, targets)
-        return self._by_source[assertion.security_class].find(assertion.sources, sources)
+        sources, targets = self._set(assertion.sources), self._set(assertion.targets)
+        if not assertion.on_self and targets.size <= sources.size:
+            return self._index(number, by_target=True).find(targets, assertion.permissions)
+        return self._index(number, by_target=False).find(sources, assertion.permissions)
+
+    def _index(self, security_class: int, *, by_target: bool) -> _Index:
+        key = (security_class, by_target)
+        index = self._indexes.get(key)
+        if index is None:
+            rules = self._rules[security_class]
+            numbers = [rule.target if by_target else rule.source for rule in rules]
+            index = self._indexes[key] = _Index(zip(numbers, rules, strict=True), self._attributes)
+        return index
+
+    def _set(self, types: int) -> _Types:
+        """Looks at a set once: it may be as long as the policy has types, and many assertions share it."""
+        known = self._sets.get(id(types))
+        if known is None:
+            size = types.bit_count()
+            few = tuple(bits(types)) if size <= _FEW else None
+            known = self._sets[id(types)] = _Types(size, few, types)
+        return known
 
     def _touches(self, rule: LinkedAvRule, assertion: LinkedNeverallow) -> bool:
+        if rule.source not in self._attributes and not assertion.sources >> rule.source & 1:
+            return False
         sources = self._policy.expand(rule.source) & assertion.sources
         if not sources:
             return False
@@ -71,26 +124,38 @@ class _Grants:
 
 
 class _Index:
-    """Rules by one of their types; those on attributes apart, since they may be about any type."""
+    """Rules by one of their types, with all that they grant; those on attributes apart, since they may be about any."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Iterable[tuple[int, LinkedAvRule]], attributes: frozenset[int]) -> None:
         self._on_types: dict[int, list[LinkedAvRule]] = {}
+        self._granted: dict[int, int] = {}
         self._on_attributes: list[LinkedAvRule] = []
+        for number, rule in rules:
+            if number in attributes:
+                self._on_attributes.append(rule)
+            elif number in self._on_types:
+                self._on_types[number].append(rule)
+                self._granted[number] |= rule.permissions
+            else:
+                self._on_types[number] = [rule]
+                self._granted[number] = rule.permissions
+        self._granted_on_attributes = 0
+        for rule in self._on_attributes:
+            self._granted_on_attributes |= rule.permissions
 
-    def add(self, number: int, rule: LinkedAvRule, *, is_attribute: bool) -> None:
-        if is_attribute:
-            self._on_attributes.append(rule)
-        elif number in self._on_types:
-            self._on_types[number].append(rule)
+    def find(self, types: _Types, permissions: int) -> list[LinkedAvRule]:
+        """The rules that may be about one of `types` and grant one of `permissions`."""
+        granted = self._granted
+        if types.few is not None:
+            numbers = [number for number in types.few if granted.get(number, 0) & permissions]
+        elif types.size > len(granted):
+            numbers = [number for number in granted if granted[number] & permissions]
         else:
-            self._on_types[number] = [rule]
-
-    def find(self, types: int, count: int) -> Iterator[LinkedAvRule]:
-        """The rules that may be about one of `types`, which are `count`."""
-        known = self._on_types
-        if count > len(known):
-            return chain(chain.from_iterable(known.values()), self._on_attributes)
-        return chain(chain.from_iterable(known.get(number, ()) for number in bits(types)), self._on_attributes)
+            numbers = [number for number in bits(types.value) if granted.get(number, 0) & permissions]
+        found = [rule for number in numbers for rule in self._on_types[number] if rule.permissions & permissions]
+        if self._granted_on_attributes & permissions:
+            found += [rule for rule in self._on_attributes if rule.permissions & permissions]
+        return found
 
 
 def _allow_rules(policy: LinkedPolicy) -> Iterator[LinkedAvRule]:

@@ -47,7 +47,7 @@ def _collect(statement: AttributeSet, module: PolicyModule, binder: Binder, sets
     target = binder.type_number(statement.name, module, place)
     if target is None:
         return
-    if not binder.attribute_bits >> target & 1:
+    if target not in binder.attributes:
         message = f"`{statement.name}` is a type; an attribute is needed here"
         binder.report.error(place, "not-an-attribute", message, word=statement.name)
         return

@@ -6,10 +6,11 @@ exclusions, `*` or `~`, or the rule demands types.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 from polpkg.policy.abi import describe_availability
 from polpkg.policy.ir.linked import bits
+from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.link.symbols import OBJECT_ROLE, Kind
 
 if TYPE_CHECKING:
@@ -24,27 +25,52 @@ if TYPE_CHECKING:
     from polpkg.policy.link.symbols import Declaration, SymbolTable
 
 
-class TypeSet(NamedTuple):
+UNKNOWN = -1
+"""In place of a bit set that nobody has asked for."""
+
+
+class TypeSet:
     """A bound set of types.
 
-    `written` are the numbers to write in rules, attributes among them, or None when all is written out as types;
-    `types` is the bit set of types that they stand for; `has_self` and `not_self` say whether `self` was included or
-    excluded.
+    `has_self` and `not_self` say whether `self` was included or excluded.  One of the two forms of a set is made when
+    it is asked for: sets for assertions are large, and their numbers are not; rules are about single types, and in a
+    large policy their bit sets would be what most of the memory goes to.
     """
 
-    written: tuple[int, ...] | None
-    types: int
-    has_self: bool = False
-    not_self: bool = False
+    __slots__ = ("_types", "_written", "has_self", "not_self")
+
+    def __init__(
+        self, written: tuple[int, ...] | None, types: int, *, has_self: bool = False, not_self: bool = False
+    ) -> None:
+        """`written` are the numbers to write in rules, None when they are those of `types`; `types` is `UNKNOWN` when
+        all that is written are types.
+        """
+        self._written, self._types = written, types
+        self.has_self, self.not_self = has_self, not_self
 
     @property
     def symbols(self) -> tuple[int, ...]:
-        """The numbers to write in rules; sets for assertions are large, and never asked."""
-        return tuple(bits(self.types)) if self.written is None else self.written
+        """The numbers to write in rules, attributes among them."""
+        if self._written is None:
+            self._written = tuple(bits(self._types))
+        return self._written
+
+    @property
+    def types(self) -> int:
+        """The bit set of types that the set stands for."""
+        if self._types == UNKNOWN:
+            self._types = bit_set(self._written or ())
+        return self._types
 
 
-_BoundSet: TypeAlias = tuple[TypeSet, frozenset[str]]
-"""A set, and the packages that declare what is in it."""
+class _BoundSet:
+    """A set, the packages that declare what is in it, and the last module that may use all of it."""
+
+    __slots__ = ("covered", "found", "packages")
+
+    def __init__(self, found: TypeSet, packages: frozenset[str]) -> None:
+        self.found, self.packages = found, packages
+        self.covered: PolicyModule | None = None
 
 
 class Binder:
@@ -67,13 +93,13 @@ class Binder:
         self.booleans = _numbers(self.boolean_names)
         self._add_aliases()
         kinds = [table.types[name].kind for name in self.type_names]
-        self.attribute_bits = _bit_set(n for n, kind in enumerate(kinds) if kind is Kind.ATTRIBUTE)
+        self.attributes = frozenset(n for n, kind in enumerate(kinds) if kind is Kind.ATTRIBUTE)
+        self.attribute_bits = bit_set(self.attributes)
         self.all_types = ((1 << len(kinds)) - 1) & ~self.attribute_bits
         self.members: dict[int, int] = {}
         self.written_out = 0
         self.role_members = {n: 0 for n, d in table.roles.items() if d.kind is Kind.ROLE_ATTRIBUTE}
         self._sets: tuple[dict[NameSet, _BoundSet], dict[NameSet, _BoundSet]] = ({}, {})
-        self._single: dict[int, int] = {}
         self._permissions: dict[tuple[NameSet, str], int] = {}
         self._unknown: set[tuple[str, str]] = set()
 
@@ -156,7 +182,7 @@ class Binder:
     def single_type(self, name: str, module: PolicyModule, place: Place) -> int | None:
         """The number of a type, which must not be an attribute."""
         number = self.type_number(name, module, place)
-        if number is not None and self.attribute_bits >> number & 1:
+        if number in self.attributes:
             self.report.error(place, "not-a-type", f"`{name}` is an attribute; a type is needed here", word=name)
             return None
         return number
@@ -165,25 +191,35 @@ class Binder:
 
     def expand(self, number: int) -> int:
         """The bit set of types that the type or attribute `number` stands for."""
-        return self.members.get(number, 0) if self.attribute_bits >> number & 1 else 1 << number
+        return self.members.get(number, 0) if number in self.attributes else 1 << number
 
     def type_set(
         self, names: NameSet, module: PolicyModule, place: Place, *, only_types: bool = False, allow_self: bool = False
     ) -> TypeSet:
         """Binds a set; with `only_types` all attributes are expanded, `allow_self` is for the targets of rules."""
-        if not allow_self and ("self" in names.names or "self" in names.excluded):
-            self.report.error(place, "syntax-error", "`self` is allowed as the target of a rule only")
-        known = self._sets[only_types]
-        bound = known.get(names)
+        bound = self._sets[only_types].get(names)
         if bound is None:
             found = self._bind_set(names, place, only_types=only_types)
-            bound = known[names] = (found, frozenset(self._declarers(names)))
-        found, packages = bound
-        if not self._dependencies.covers(packages, module):
-            for name in (*names.names, *names.excluded):
-                if (declaration := self._table.types.get(name)) is not None:
-                    self._dependencies.check(name, declaration, module, place)
+            bound = self._sets[only_types][names] = _BoundSet(found, frozenset(self._declarers(names)))
+        found = bound.found
+        if not allow_self and (found.has_self or found.not_self):
+            self.report.error(place, "syntax-error", "`self` is allowed as the target of a rule only")
+        if bound.covered is not module:
+            if self._dependencies.covers(bound.packages, module):
+                bound.covered = module
+            else:
+                self._check_names(names, module, place)
         return found
+
+    def _check_names(self, names: NameSet, module: PolicyModule, place: Place) -> None:
+        for name in (*names.names, *names.excluded):
+            if (declaration := self._table.types.get(name)) is not None:
+                self._dependencies.check(name, declaration, module, place)
+
+    def is_bound_for(self, names: NameSet, module: PolicyModule) -> bool:
+        """Whether `type_set` has bound `names` already, and `module` may use them wherever it stands."""
+        bound = self._sets[False].get(names)
+        return bound is not None and bound.covered is module
 
     def rule_symbols(self, found: TypeSet) -> tuple[int, ...]:
         """The numbers of `found` to write in rules: attributes that `expandattribute` dissolves are written out."""
@@ -200,27 +236,26 @@ class Binder:
     def _bind_set(self, names: NameSet, place: Place, *, only_types: bool) -> TypeSet:
         included = self._symbols(names.names, place)
         excluded = self._symbols(names.excluded, place)
+        has_self, not_self = "self" in names.names, "self" in names.excluded
+        if not (excluded or names.star or names.complement):
+            if self.attributes.isdisjoint(included) and (len(included) == 1 or not only_types):
+                return TypeSet(tuple(dict.fromkeys(included)), UNKNOWN, has_self=has_self, not_self=not_self)
+            written = None if only_types else tuple(dict.fromkeys(included))
+            return TypeSet(written, self._union(included), has_self=has_self, not_self=not_self)
         types = self.all_types if names.star else self._union(included)
         if excluded:
             types &= ~self._union(excluded)
         if names.complement:
-            types = self.all_types & ~types
-        has_self, not_self = "self" in names.names, "self" in names.excluded
-        if only_types or excluded or names.star or names.complement:
-            return TypeSet(None, types, has_self, not_self)
-        return TypeSet(tuple(dict.fromkeys(included)), types, has_self, not_self)
+            types ^= self.all_types
+        return TypeSet(None, types, has_self=has_self, not_self=not_self)
 
     def _union(self, numbers: tuple[int, ...]) -> int:
-        """The types that `numbers` stand for; the set of one type is kept, since many rules are about it."""
-        if len(numbers) != 1:
-            return _union(self.expand(n) for n in numbers)
-        (number,) = numbers
-        if self.attribute_bits >> number & 1:
-            return self.expand(number)
-        found = self._single.get(number)
-        if found is None:
-            found = self._single[number] = self.expand(number)
-        return found
+        """The types that `numbers` stand for."""
+        attributes = self.attributes.intersection(numbers) if len(numbers) > 1 else numbers
+        found = 0
+        for number in attributes:
+            found |= self.expand(number)
+        return found if len(attributes) == len(numbers) else found | bit_set(n for n in numbers if n not in attributes)
 
     def _symbols(self, names: tuple[str, ...], place: Place) -> tuple[int, ...]:
         found: list[int] = []
@@ -317,17 +352,3 @@ def _hypervisor(abi: Abi) -> str:
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names)}
-
-
-def _bit_set(numbers: Iterable[int]) -> int:
-    found = 0
-    for number in numbers:
-        found |= 1 << number
-    return found
-
-
-def _union(sets: Iterable[int]) -> int:
-    found = 0
-    for one in sets:
-        found |= one
-    return found

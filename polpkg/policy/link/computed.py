@@ -30,17 +30,26 @@ class ComputedLabels:
     def __init__(self, binder: Binder) -> None:
         """Names come from `binder`, and findings go to its report."""
         self._binder = binder
-        self._known: dict[_Subject, dict[Scope, LinkedTypeRule]] = {}
+        self._always: dict[_Subject, LinkedTypeRule] = {}
+        self._sometimes: dict[_Subject, dict[tuple[object, bool], LinkedTypeRule]] = {}
 
     def add(self, new: LinkedTypeRule, scope: Scope = None) -> bool:
         """Whether `new` says something that was not said before."""
-        known = self._known.setdefault(new[:4], {})
+        if scope is None:
+            first = self._always.setdefault(new[:4], new)
+            if first.result != new.result:
+                self._report(new, first)
+            return first is new
+        if (first := self._always.get(new[:4])) is not None:
+            self._report(new, first)
+            return False
+        known = self._sometimes.setdefault(new[:4], {})
         for other, first in known.items():
             if other == scope:
                 if first.result != new.result:
                     self._report(new, first)
                 return False
-            if scope is None or other is None or other[0] != scope[0]:
+            if other[0] != scope[0]:
                 self._report(new, first)
                 return False
         known[scope] = new

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from polpkg.diagnostics import MANIFEST
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import BooleanSymbol, LinkedPolicy
 from polpkg.policy.ir.statements import NameSet, PolicyCapability, Require
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.policy.abi import Abi
-    from polpkg.policy.ir.linked import Foreign, LinkedNeverallow
+    from polpkg.policy.ir.linked import Foreign
     from polpkg.policy.ir.module import PolicyModule
     from polpkg.policy.link.symbols import SymbolTable
 
@@ -113,7 +112,7 @@ def _link_all(
         rules=rules.rules,
         type_rules=rules.type_rules,
         conditionals=rules.conditionals,
-        neverallows=_name_assertions(rules.neverallows, modules),
+        neverallows=rules.neverallows,
         constraints=link_constraints(modules, binder, mls=options.mls),
         initial_sids=contexts.initial_sids(modules, complete=options.complete),
         object_contexts=contexts.object_contexts(modules),
@@ -138,23 +137,6 @@ def _warn_of_tables(modules: Sequence[PolicyModule], refusal: str, abi: Abi, rep
 
 def _booleans(binder: Binder, table: SymbolTable) -> tuple[BooleanSymbol, ...]:
     return tuple(BooleanSymbol(name, table.defaults[name], table.booleans[name].place) for name in binder.boolean_names)
-
-
-def _name_assertions(
-    neverallows: Sequence[LinkedNeverallow], modules: Sequence[PolicyModule]
-) -> tuple[LinkedNeverallow, ...]:
-    """Gives the assertions of manifests the names that they have there."""
-    names = {(m.package, line): name for m in modules for line, name in m.assertions}
-    if not names:
-        return tuple(neverallows)
-    return tuple(n if n.place is None else n._replace(name=_name_of(n, names)) for n in neverallows)
-
-
-def _name_of(neverallow: LinkedNeverallow, names: dict[tuple[str, int], str]) -> str:
-    if neverallow.place is None:
-        return ""
-    root = neverallow.place.stack()[0]
-    return names.get((root.source.package, root.line), "") if root.source.file == MANIFEST else ""
 
 
 def _capabilities(modules: Sequence[PolicyModule], report: Report) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from polpkg.policy.ir.linked import (
     LinkedTypeRule,
     bits,
 )
+from polpkg.policy.ir.quick import new_tuple
 from polpkg.policy.ir.statements import (
     AvKind,
     AvRule,
@@ -24,6 +25,7 @@ from polpkg.policy.ir.statements import (
     RoleTransition,
     TypeRule,
 )
+from polpkg.policy.link.assertions import AssertionNames
 from polpkg.policy.link.computed import ComputedLabels, scopes_of
 from polpkg.policy.link.depth import DEEPEST_CONDITION, stack_height
 from polpkg.policy.link.report import declared_at
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from polpkg.policy.ir.module import PolicyModule
     from polpkg.policy.link.binder import Binder
     from polpkg.policy.link.computed import Scope
+
+
+_RULES = frozenset((AvRule, TypeRule, NamedTransition, RoleAllow, RoleTransition))
+"""Statements that say who may do what, unconditionally."""
 
 
 class LinkedRules(NamedTuple):
@@ -51,28 +57,11 @@ class LinkedRules(NamedTuple):
 
 def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
     """Binds every rule of every module, in the order of the modules; conditional ones last."""
-    linker = _RuleLinker(binder)
+    linker = _RuleLinker(binder, AssertionNames(modules))
     for module in modules:
-        for statement in module.statements:
-            match statement:
-                case AvRule() if statement.kind is AvKind.NEVERALLOW:
-                    linker.neverallows.extend(linker.bind_neverallow(statement, module))
-                case AvRule():
-                    linker.rules.extend(linker.bind_av_rule(statement, module))
-                case TypeRule():
-                    linker.type_rules.extend(linker.bind_type_rule(statement, module))
-                case NamedTransition():
-                    linker.named_transitions.extend(linker.bind_named_transition(statement, module))
-                case RoleAllow(place, source, target):
-                    linker.bind_role_allow(source, target, module, place)
-                case RoleTransition():
-                    linker.role_transitions.extend(linker.bind_role_transition(statement, module))
-                case _:
-                    pass
+        linker.bind_module(module)
     for module in modules:
-        for statement in module.statements:
-            if isinstance(statement, Conditional):
-                linker.conditionals.extend(linker.bind_conditional(statement, module))
+        linker.bind_conditionals(module)
     return LinkedRules(
         tuple(linker.rules),
         tuple(linker.type_rules),
@@ -87,8 +76,9 @@ def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
 class _RuleLinker:
     """Binds single rules, and remembers what they compute, to find contradictions."""
 
-    def __init__(self, binder: Binder) -> None:
+    def __init__(self, binder: Binder, names: AssertionNames) -> None:
         self._binder = binder
+        self._names = names
         self.rules: list[LinkedAvRule] = []
         self.type_rules: list[LinkedTypeRule] = []
         self.conditionals: list[LinkedConditional] = []
@@ -97,20 +87,79 @@ class _RuleLinker:
         self.role_transitions: list[LinkedRoleTransition] = []
         self.named_transitions: list[LinkedNamedTransition] = []
         self._computed = ComputedLabels(binder)
+        self._plain: dict[NameSet, tuple[int, ...]] = {}
+        self._known_classes: dict[tuple[tuple[str, ...], NameSet], tuple[tuple[int, int], ...]] = {}
         self._role_results: dict[tuple[int, int, int], LinkedRoleTransition] = {}
 
-    def _classes(self, rule: AvRule) -> Iterator[tuple[int, int]]:
+    def bind_module(self, module: PolicyModule) -> None:
+        """Binds the unconditional rules of a module."""
+        self._plain = {}
+        for statement in module.statements:
+            kind = type(statement)
+            if kind not in _RULES:
+                continue
+            if isinstance(statement, AvRule):
+                if statement.kind is AvKind.NEVERALLOW:
+                    self._bind_neverallow(statement, module)
+                else:
+                    self._bind_av_rule(statement, module, self.rules)
+            elif isinstance(statement, TypeRule):
+                self.type_rules.extend(self.bind_type_rule(statement, module))
+            elif isinstance(statement, NamedTransition):
+                self.named_transitions.extend(self.bind_named_transition(statement, module))
+            elif isinstance(statement, RoleAllow):
+                self.bind_role_allow(statement.source, statement.target, module, statement.place)
+            elif isinstance(statement, RoleTransition):
+                self.role_transitions.extend(self.bind_role_transition(statement, module))
+
+    def bind_conditionals(self, module: PolicyModule) -> None:
+        """Binds the conditional rules of a module."""
+        self._plain = {}
+        for statement in module.statements:
+            if isinstance(statement, Conditional):
+                self.conditionals.extend(self._bind_conditional(statement, module))
+
+    def _classes(self, rule: AvRule) -> tuple[tuple[int, int], ...]:
         """The classes of a rule by number, each with the permissions of the rule as a bit set; empty ones left out."""
-        for name in rule.classes:
-            number = self._binder.class_number(name, rule.place)
-            if number is not None and (found := self._binder.permission_bits(rule.permissions, name, rule.place)):
-                yield number, found
+        about = (rule.classes, rule.permissions)
+        known = self._known_classes.get(about)
+        if known is None:
+            binder, place = self._binder, rule.place
+            numbers = [(binder.class_number(name, place), name) for name in rule.classes]
+            known = self._known_classes[about] = tuple(
+                (number, found)
+                for number, name in numbers
+                if number is not None and (found := binder.permission_bits(rule.permissions, name, place))
+            )
+        return known
 
-    def bind_av_rule(self, rule: AvRule, module: PolicyModule) -> Iterator[LinkedAvRule]:
-        """`allow` and its like, one rule for each source, target and class.
+    def _symbols(self, names: NameSet, module: PolicyModule, place: Place) -> tuple[int, ...] | None:
+        """The numbers to write for a set in rules of `module`; None for one that has `self`, `*` or `~` in it."""
+        if names.star or names.complement or "self" in names.names or "self" in names.excluded:
+            return None
+        found = self._binder.rule_symbols(self._binder.type_set(names, module, place))
+        if self._binder.is_bound_for(names, module):
+            self._plain[names] = found
+        return found
 
-        A rule with `self` is expanded to types on both sides, as libsepol does (`convert_and_expand_rule`).
-        """
+    def _bind_av_rule(self, rule: AvRule, module: PolicyModule, rules: list[LinkedAvRule]) -> None:
+        """`allow` and its like, one rule for each source, target and class, to be added to `rules`."""
+        place, kind, source_set, target_set, _, _ = rule
+        plain = self._plain
+        sources = plain.get(source_set) or self._symbols(source_set, module, place)
+        targets = None if sources is None else plain.get(target_set) or self._symbols(target_set, module, place)
+        if sources is None or targets is None:
+            rules.extend(self._bind_with_self(rule, module))
+            return
+        for number, permissions in self._classes(rule):
+            rules += [
+                new_tuple(LinkedAvRule, (kind, source, target, number, permissions, place))
+                for source in sources
+                for target in targets
+            ]
+
+    def _bind_with_self(self, rule: AvRule, module: PolicyModule) -> Iterator[LinkedAvRule]:
+        """A rule with `self` is expanded to types on both sides, as libsepol does (`convert_and_expand_rule`)."""
         place, kind = rule.place, rule.kind
         with_self = "self" in rule.target.names
         self._refuse_star(rule.source, place)
@@ -133,23 +182,25 @@ class _RuleLinker:
             message = f"`{'*' if names.star else '~'}` is allowed in neverallow rules only"
             self._binder.report.error(place, "syntax-error", message, "name an attribute, such as domain_type")
 
-    def bind_neverallow(self, rule: AvRule, module: PolicyModule) -> Iterator[LinkedNeverallow]:
+    def _bind_neverallow(self, rule: AvRule, module: PolicyModule) -> None:
         """An assertion, with attributes expanded on both sides."""
-        binder, place = self._binder, rule.place
-        sources = binder.type_set(rule.source, module, place, only_types=True)
-        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
-        if targets.has_self and rule.target.complement:
+        binder = self._binder
+        place, _, source_set, target_set, _, _ = rule
+        sources = binder.type_set(source_set, module, place, only_types=True)
+        targets = binder.type_set(target_set, module, place, only_types=True, allow_self=True)
+        if targets.has_self and target_set.complement:
             message = (
                 "`~self` is read as all types and itself, as checkpolicy did before 3.6; since then, as all others"
             )
             binder.report.warn(place, "ambiguous-assertion", message, "write `{ * -self }` for all others")
-        text = f"neverallow {rule.source} {rule.target}:{NameSet(rule.classes)} {rule.permissions};"
-        pairs = list(
-            _without_self(sources.types, targets.types) if targets.not_self else ((sources.types, targets.types),)
-        )
+        pairs = ((sources.types, targets.types),)
+        if targets.not_self:
+            pairs = tuple(_without_self(sources.types, targets.types))
+        name, on_self = self._names.name_of(place), targets.has_self
         for number, permissions in self._classes(rule):
             for source, target in pairs:
-                yield LinkedNeverallow(source, target, targets.has_self, number, permissions, text, "", place)
+                fields = (source, target, on_self, number, permissions, rule, name, place)
+                self.neverallows.append(new_tuple(LinkedNeverallow, fields))
 
     def bind_type_rule(self, rule: TypeRule, module: PolicyModule, scope: Scope = None) -> Iterator[LinkedTypeRule]:
         """A computed label, for types only: the hypervisor looks them up by exact type."""
@@ -168,7 +219,7 @@ class _RuleLinker:
             for source in sources.symbols:
                 own = () if not targets.has_self or targets.types >> source & 1 else (source,)
                 for target in (*targets.symbols, *own):
-                    new = LinkedTypeRule(rule.kind, source, target, number, result, place)
+                    new = new_tuple(LinkedTypeRule, (rule.kind, source, target, number, result, place))
                     if self._computed.add(new, scope):
                         yield new
 
@@ -192,7 +243,7 @@ class _RuleLinker:
                 for target in (*targets.symbols, *own):
                     yield LinkedNamedTransition(source, target, number, result, rule.object_name, place)
 
-    def bind_conditional(self, statement: Conditional, module: PolicyModule) -> Iterator[LinkedConditional]:
+    def _bind_conditional(self, statement: Conditional, module: PolicyModule) -> Iterator[LinkedConditional]:
         """An `if` with its rules."""
         expression: list[int | BooleanOperator] = []
         for word in statement.expression:
@@ -219,7 +270,9 @@ class _RuleLinker:
     ) -> Iterator[LinkedAvRule | LinkedTypeRule]:
         for rule in rules:
             if isinstance(rule, AvRule):
-                yield from self.bind_av_rule(rule, module)
+                bound: list[LinkedAvRule] = []
+                self._bind_av_rule(rule, module, bound)
+                yield from bound
             else:
                 yield from self.bind_type_rule(rule, module, scope)
 

@@ -35,6 +35,21 @@ OBJECT_ROLE = "object_r"
 """The role of things that are not domains.  It exists in every policy, undeclared, and goes with every type."""
 
 
+_DECLARING = frozenset(
+    (
+        TypeDeclaration,
+        TypeAliasDeclaration,
+        AttributeDeclaration,
+        RoleDeclaration,
+        RoleAttributeDeclaration,
+        RoleDominance,
+        UserDeclaration,
+        BooleanDeclaration,
+    )
+)
+"""Few of the statements of a large policy."""
+
+
 class Kind(Enum):
     """Kinds of symbols; the value is how a person calls them."""
 
@@ -76,6 +91,8 @@ def collect_symbols(modules: Iterable[PolicyModule], report: Report) -> SymbolTa
     for module in modules:
         collector = _Collector(module, table, report)
         for statement in module.statements:
+            if type(statement) not in _DECLARING:
+                continue
             match statement:
                 case TypeDeclaration(place, name, aliases):
                     collector.declare(table.types, name, Declaration(Kind.TYPE, module.package, place))

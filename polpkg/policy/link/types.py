@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polpkg.diagnostics import Diagnostic, Note
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.linked import TypeSymbol
+from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.ir.statements import (
     ExpandAttribute,
     Permissive,
@@ -26,22 +27,28 @@ if TYPE_CHECKING:
     from polpkg.policy.link.binder import Binder
     from polpkg.policy.link.symbols import SymbolTable
 
+_ABOUT_TYPES = frozenset((TypeDeclaration, TypeAttribute, TypeAliasDeclaration))
+
 LARGEST_TYPE_NUMBER = 65_535
 """Types and attributes of one policy: access vector table keys are 16 bits wide (`avtab_key_t` in libsepol)."""
 
 
 def assign_attributes(modules: Sequence[PolicyModule], binder: Binder) -> None:
     """Fills `Binder.members` from declarations and `typeattribute` statements; what has aliases must be a type."""
+    found: dict[int, list[int]] = {}
     for module in modules:
         for statement in module.statements:
+            if type(statement) not in _ABOUT_TYPES:
+                continue
             match statement:
                 case TypeDeclaration(place, name, _, attributes) | TypeAttribute(place, name, attributes):
                     if attributes:
-                        _add_to_attributes(name, attributes, module, place, binder)
+                        _add_to_attributes(name, attributes, module, place, binder, found)
                 case TypeAliasDeclaration(place, name):
                     binder.single_type(name, module, place)
                 case _:
                     pass
+    binder.members.update((attribute, bit_set(types)) for attribute, types in found.items())
     _mark_written_out(modules, binder)
 
 
@@ -56,7 +63,7 @@ def _mark_written_out(modules: Iterable[PolicyModule], binder: Binder) -> None:
                 number = binder.type_number(name, module, statement.place)
                 if number is None:
                     continue
-                if not binder.attribute_bits >> number & 1:
+                if number not in binder.attributes:
                     message = f"`{name}` is a type; an attribute is needed here"
                     binder.report.error(statement.place, "not-an-attribute", message, word=name)
                 elif statement.expand:
@@ -67,18 +74,23 @@ def _mark_written_out(modules: Iterable[PolicyModule], binder: Binder) -> None:
 
 
 def _add_to_attributes(
-    name: str, attributes: tuple[str, ...], module: PolicyModule, place: Place, binder: Binder
+    name: str,
+    attributes: tuple[str, ...],
+    module: PolicyModule,
+    place: Place,
+    binder: Binder,
+    found: dict[int, list[int]],
 ) -> None:
     number = binder.single_type(name, module, place)
     for attribute in attributes:
         target = binder.type_number(attribute, module, place)
         if number is None or target is None:
             continue
-        if not binder.attribute_bits >> target & 1:
+        if target not in binder.attributes:
             message = f"`{attribute}` is a type; an attribute is needed here"
             binder.report.error(place, "not-an-attribute", message)
             continue
-        binder.members[target] = binder.members.get(target, 0) | 1 << number
+        found.setdefault(target, []).append(number)
 
 
 def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Binder) -> tuple[TypeSymbol, ...]:

@@ -87,8 +87,8 @@ def sample(*, mls: bool = False, version: int = 30) -> LinkedPolicy:
         ),
         conditionals=_conditionals(),
         neverallows=(
-            LinkedNeverallow(1 << CHILD, 1 << IRQ, False, RESOURCE, 0b10, "", "guests add no devices"),
-            LinkedNeverallow(1 << XEN | 1 << CHILD | 1 << IRQ, 1 << XEN, True, MMU, 0b10, "", ""),
+            LinkedNeverallow(1 << CHILD, 1 << IRQ, False, RESOURCE, 0b10, None, "guests add no devices"),
+            LinkedNeverallow(1 << XEN | 1 << CHILD | 1 << IRQ, 1 << XEN, True, MMU, 0b10, None, ""),
         ),
         constraints=(*_constraints(), *(_level_constraints() if mls else ())),
         initial_sids=(LinkedContext(1, 2, XEN, everywhere), LinkedContext(1, 2, DOM0, everywhere)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from polpkg.policy.syntax.m4.invocation import NativeError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from polpkg.policy.syntax.m4.invocation import Invocation
     from polpkg.policy.syntax.m4.table import Macro, Native
@@ -42,6 +42,7 @@ class Trial:
         self._words: set[str] = set()
         self._answers: dict[tuple[Macro, tuple[str, ...]], str] = {}
         self._comparisons: dict[tuple[str, str], bool] = {}
+        self._formats: dict[str, Callable[..., str]] = {}
 
     def see(self, text: str) -> None:
         """Take note of text that is read: its words must not be macros, whatever the names are."""
@@ -50,10 +51,18 @@ class Trial:
 
     def fill(self, text: str, names: Sequence[str]) -> str:
         """`text` with `names` in place of the placeholders."""
-        if self._mark in text:
-            for placeholder, name in zip(self._placeholders, names, strict=True):
-                text = text.replace(placeholder, name)
-        return text
+        if self._mark not in text:
+            return text
+        filled = self._formats.get(text)
+        if filled is None:
+            filled = self._formats[text] = self._format(text)
+        return filled(*names)
+
+    def _format(self, text: str) -> Callable[..., str]:
+        text = text.replace("{", "{{").replace("}", "}}")
+        for number, placeholder in enumerate(self._placeholders):
+            text = text.replace(placeholder, f"{{{number}}}")
+        return text.format
 
     # What the processor asks
 
