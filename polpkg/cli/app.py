@@ -97,7 +97,7 @@ def run(words: Sequence[str]) -> int:
     leading = _leading_options(words)
     verb, rest = words[len(leading) : len(leading) + 1], [*words[len(leading) + 1 :], *leading]
     if not verb or verb[0] in _HELP:
-        return _help([word for word in rest if word not in _MOVABLE], verb)
+        return _help([word for word in rest if word not in _MOVABLE], verb, json="--json" in rest)
     if verb[0].startswith("-"):
         return _version_or_refuse(verb[0], json="--json" in rest)
     if verb[0] in VERBS:
@@ -178,12 +178,14 @@ def _nearest(typed: str, known: Iterable[str]) -> str:
     return f"did you mean `polpkg {near[0]}`?" if near else "`polpkg --help` lists all verbs"
 
 
-def _help(topic: Sequence[str], verb: Sequence[str]) -> int:
+def _help(topic: Sequence[str], verb: Sequence[str], *, json: bool = False) -> int:
     """`polpkg --help` and `polpkg help VERB`; without any word at all, the overview and exit code 2."""
     from polpkg.cli.console import Console
 
     if topic:
         return run([*topic, "--help"])
+    if not verb and json:
+        raise UsageError("usage", "a verb is missing", hint="see `polpkg --help`")
     Console("help").answer({}, overview(VERBS, _plugins()))
     return 0 if verb else 2
 
@@ -208,6 +210,8 @@ def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], wor
     typed = [word for word in words if word not in _MOVABLE]
     if typed and typed[0] not in _HELP:
         raise UsageError("unknown-verb", f"there is no verb {name} {typed[0]}", hint=f"see `polpkg {name} --help`")
+    if not typed and "--json" in words:
+        raise UsageError("usage", f"{name} needs a verb of its own: {', '.join(subverbs)}")
     size = max(map(len, subverbs))
     rows = [f"  {sub.ljust(size)}  {(function.__doc__ or '').splitlines()[0]}" for sub, function in subverbs.items()]
     Console(name).answer({}, "\n".join([f"Usage: polpkg {name} VERB [OPTIONS] [ARGUMENTS]", "", *rows]))

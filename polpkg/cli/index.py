@@ -168,8 +168,8 @@ def _added_lines(added: AddedIndex, place: EditedPlace) -> Iterator[str]:
     yield f"{place.name} {now} the index {added.name}: {added.setting.location}"
     if added.shadowed:
         names = ", ".join(added.shadowed)
-        text = f"The bundled index has these as well: {names}. Say under [index-map] in policy.toml which to use, as in"
-        yield from wrap(text, 80)
+        text = f"The bundled index has others under these names: {names}. Say under [index-map] in policy.toml"
+        yield from wrap(f"{text} which to use, as in", 80)
         yield from (f'  {name} = "{added.name}"' for name in added.shadowed[:1])
 
 

@@ -40,6 +40,9 @@ class Palette(NamedTuple):
 PLAIN = Palette()
 COLOURS = Palette("\x1b[1;31m", "\x1b[1;33m", "\x1b[32m", "\x1b[1m", "\x1b[2m", "\x1b[1;34m", "\x1b[0m")
 
+_NEAR = 1000
+"""How many characters of a line count on each side of the caret: a damaged file may be one line of megabytes."""
+
 
 def visible(text: str) -> str:
     r"""`text` on one line, with what does not print (escapes, controls, direction marks) spelled out as `\x1b`."""
@@ -128,6 +131,8 @@ def fold_macros(macros: Sequence[MacroUse]) -> list[str]:
 
 def _excerpt(line: str, caret: int, room: int) -> tuple[str, str]:
     """What of a source line fits into `room`, and the blanks that put a caret under its column."""
+    far = max(caret - _NEAR, 0)
+    line, caret = line[far : max(caret, 1) + _NEAR], caret - far
     before = visible(line[: max(caret - 1, 0)].expandtabs(4))
     text = before + visible(line[max(caret - 1, 0) :].replace("\t", "    ")).rstrip()
     room = max(room, 20)

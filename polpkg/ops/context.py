@@ -148,26 +148,39 @@ class Context:
         """The archives that were fetched before."""
         from polpkg.packages.store import ArchiveStore, cache_directory
 
-        return ArchiveStore(cache_directory())
+        return ArchiveStore(cache_directory(), self._warn_of_cache)
+
+    def _warn_of_cache(self, error: PolpkgError) -> None:
+        from polpkg.diagnostics import Diagnostic, Severity
+
+        hint = "archives are not kept for the next time; POLPKG_CACHE names another directory for them"
+        self.warn([Diagnostic("cache-unusable", error.message, hint=hint, severity=Severity.WARNING)])
 
     def fetch(self, package: LockedPackage, catalog: Catalog) -> PackageFiles:
         """A locked package: from the store, where a damaged archive is fetched again, else from its index.
 
-        Raises TrustError when it is another than the lock demands, and PolpkgError `release-gone` when the index has
-        the release no more.
+        Raises TrustError when it is another than the lock demands or than the index says, and PolpkgError
+        `release-gone` when the index has the release no more.
         """
-        return self._checked(package, self._archive(package, catalog))
+        return self._checked(package, self._archive(package, catalog), catalog)
 
     def archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
         """The bytes of a locked package, which `fetch` would accept."""
         archive = self._archive(package, catalog)
-        self._checked(package, archive)
+        self._checked(package, archive, catalog)
         return archive
 
-    def _checked(self, package: LockedPackage, archive: bytes) -> PackageFiles:
+    def _checked(self, package: LockedPackage, archive: bytes, catalog: Catalog) -> PackageFiles:
+        """The package in an archive, compared with its lock, and with its index where that was asked already."""
+        from polpkg.packages.contradictions import check_against_lock, check_against_release
         from polpkg.packages.source import read_archive
 
-        return read_archive(archive, expected_sha256=package.sha256, label=str(package))
+        files = read_archive(archive, expected_sha256=package.sha256, label=str(package))
+        release = catalog.seen(package.name, package.version)
+        if release is not None and release.sha256 == package.sha256:
+            check_against_release(files.manifest, release)
+        check_against_lock(files.manifest, package)
+        return files
 
     def _archive(self, package: LockedPackage, catalog: Catalog) -> bytes:
         if package.index in _LOCAL:
@@ -185,7 +198,7 @@ class Context:
         """
         from polpkg.packages.source import sha256_of
 
-        if self.store.path(package.sha256).exists():
+        if self.store.holds(package.sha256):
             return self.store.obtain(package.sha256, lambda: self._from_index(package, catalog), label=str(package))
         archive = self._from_index(package, catalog)
         if sha256_of(archive) != package.sha256:
@@ -199,7 +212,7 @@ class Context:
 
     def fetch_missing(self, packages: Iterable[LockedPackage], catalog: Catalog) -> None:
         """Bring the archives of `packages` that are not there yet into the store, several at a time."""
-        missing = [p for p in packages if p.index not in _LOCAL and not self.store.path(p.sha256).exists()]
+        missing = [p for p in packages if p.index not in _LOCAL and not self.store.holds(p.sha256)]
         catalog.prefetch(tuple(package.name for package in missing))
         if len(missing) > 1:
             from polpkg.ops.at_once import do_at_once

@@ -20,10 +20,15 @@ def export_packages(
     """Writes the packages of `lock` as an index to `bundle` (a directory, or one file `*.tar`), and as archives to the
     directory `vendored`.
 
-    Every archive is checked against the lock and read before it goes out.  Raises UsageError `not-empty`, TrustError,
-    and what fetching raises.
+    Every archive is checked against the lock and read before it goes out.  Raises UsageError `not-empty` and
+    `no-such-directory`, TrustError, and what fetching raises.
     """
+    from polpkg.ops.output import check_folder
     from polpkg.packages.index.bundle import export_bundle, vendor
+    from polpkg.packages.index.opening import BUNDLE_SUFFIX
+
+    if bundle is not None and bundle.suffix == BUNDLE_SUFFIX:
+        check_folder(bundle)
 
     def fetch(package: LockedPackage) -> bytes:
         return context.archive(package, catalog)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, UsageError
 from polpkg.ops.import_refpolicy import DIALECT, is_refpolicy, read_refpolicy
-from polpkg.ops.output import write_output
+from polpkg.ops.output import make_folder, write_output
 from polpkg.packages.archive import archive_time, pack
 from polpkg.packages.manifest_reader import MANIFEST_FILE, read_manifest
 from polpkg.packages.names import NAME_RULE, is_name
@@ -116,6 +116,7 @@ def import_tree(
 
 def _write(output: Path, package: ImportedPackage, archive: bytes) -> WrittenPackage:
     path = output / archive_name(package.name, package.version)
+    make_folder(output)
     write_output(path, archive)
     return WrittenPackage(path, package.name, package.version, sha256_of(archive))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TrustError, UsageError
 from polpkg.ops.project_files import edit_project_in, edit_project_of
-from polpkg.packages.index.index import BUNDLED, PATH
+from polpkg.packages.index.index import BUNDLED
 from polpkg.packages.names import NAME_RULE, did_you_mean, is_name
 from polpkg.packages.project import PROJECT_FILE, IndexSetting, Project
 from polpkg.packages.project_edit import ProjectChange
@@ -56,8 +56,8 @@ class EditedPlace(NamedTuple):
 class AddedIndex(NamedTuple):
     """An index that policy.toml names now.
 
-    `changed`: it did not before.  `shadowed`: packages that the bundled index has as well, so that [index-map] has to
-    say which is meant; only looked for where that needs no network.
+    `changed`: it did not before.  `shadowed`: packages of which the bundled index has other archives, so that
+    [index-map] has to say which is meant; only looked for where that needs no network.
     """
 
     name: str
@@ -100,8 +100,6 @@ def add_index(context: Context, place: EditedPlace, name: str, setting: IndexSet
 
 
 def _check_name(name: str) -> None:
-    if name in (BUNDLED, PATH):
-        raise UsageError("bad-index-name", f"`{name}` is a name that polpkg itself uses")
     if not is_name(name):
         raise UsageError("bad-index-name", f"`{name}` cannot be the name of an index", hint=f"a name is {NAME_RULE}")
 
@@ -116,14 +114,15 @@ def _as_written(context: Context, place: EditedPlace, setting: IndexSetting) -> 
 
 def _shadowed(context: Context, name: str, setting: IndexSetting, project: Project) -> tuple[str, ...]:
     """Opens the index, which must work, and compares a local one with what is bundled."""
+    from polpkg.packages.index.catalog import list_the_same
     from polpkg.packages.index.opening import open_index
 
     location = context.located(setting.location)
     index = open_index(name, location, trust=setting.trust, ca_file=setting.ca_file, network=context.network)
     if location.lower().startswith(("http://", "https://")):
         return ()
-    both = set(index.names()) & set(context.bundled.names())
-    return tuple(sorted(both - project.index_map.keys()))
+    both = set(index.names()) & set(context.bundled.names()) - project.index_map.keys()
+    return tuple(sorted(package for package in both if not list_the_same(package, (index, context.bundled))))
 
 
 def list_indexes(context: Context, project: Project) -> tuple[ListedIndex, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import PolpkgError, ResolutionError
 from polpkg.ops.releases import best_release, newest_first
-from polpkg.packages.lock import LockedPackage
+from polpkg.packages.lock import locked_release
 from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import Project
 from polpkg.packages.versions import satisfies
@@ -45,7 +45,7 @@ def describe_package(context: Context, requirement: Requirement, project: Projec
         hint = did_you_mean(named.name, catalog.names())
         raise ResolutionError("unknown-package", f"no index has a package named `{named.name}`", hint=hint)
     release = catalog.sealed(_choose(named, releases))
-    package = context.fetch(LockedPackage(release.name, release.version, release.sha256, release.index), catalog)
+    package = context.fetch(locked_release(release), catalog)
     return PackageInfo(release, package.manifest, releases, first_paragraph(_readme(package)))
 
 

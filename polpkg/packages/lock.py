@@ -98,6 +98,20 @@ def function_owners(packages: Iterable[LockedPackage]) -> dict[str, str]:
     return {function: ", ".join(claims.get(function, (_DOM0,))) for function in FUNCTIONS}
 
 
+def locked_release(release: Release, options: tuple[str, ...] = ()) -> LockedPackage:
+    """How a lock has `release`, of which the digest is known, with `options` on."""
+    return LockedPackage(
+        release.name,
+        release.version,
+        release.sha256,
+        release.index,
+        release.requirements_with(options),
+        options,
+        tuple(sorted(release.functions)),
+        release.clients,
+    )
+
+
 def lock_of(
     resolution: Resolution,
     sealed: Callable[[Release], Release],
@@ -110,24 +124,7 @@ def lock_of(
     `extra` are the unknown keys of the lock that this one replaces, `overrides` those that the resolution was made
     with: the lock names the ones that are about its packages.
     """
-    packages: list[LockedPackage] = []
-    for package in resolution.packages:
-        release = sealed(package.release)
-        requires = tuple(
-            Requirement(name, ",".join(filter(None, specifiers))) for name, specifiers in package.requires.items()
-        )
-        packages.append(
-            LockedPackage(
-                release.name,
-                release.version,
-                release.sha256,
-                release.index,
-                requires,
-                package.options,
-                tuple(sorted(release.functions)),
-                release.clients,
-            )
-        )
+    packages = [locked_release(sealed(package.release), package.options) for package in resolution.packages]
     in_use = {name: text for name, text in (overrides or {}).items() if any(p.name == name for p in packages)}
     return Lockfile(tuple(sorted(packages, key=lambda package: package.name)), extra or {}, in_use)
 

@@ -50,10 +50,10 @@ def is_policy_word(name: str) -> bool:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that `name` was most likely meant to be, or nothing."""
+    """The known name, another than `name`, that it was most likely meant to be, or nothing."""
     from difflib import get_close_matches
 
-    found = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    found = get_close_matches(name, sorted({*known} - {name}), n=1, cutoff=0.6)
     return found[0] if found else ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import PolicyError, TrustError, UsageError
 from polpkg.packages.archive import LIMITS, Limits, archive_time, pack, unpack
-from polpkg.packages.manifest import Manifest
+from polpkg.packages.manifest import Manifest, is_fragment
 from polpkg.packages.manifest_reader import MANIFEST_FILE, missing_fragments, read_manifest
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ def _read_folder(folder: os.DirEntry[str], path: str) -> Iterator[tuple[str, byt
         if entry.name.startswith(".") or entry.name.endswith("~"):
             continue
         if entry.is_dir(follow_symlinks=False):
+            if is_fragment(inside):
+                raise UsageError("not-a-package", f"{entry.path} is a directory, and its name is that of a fragment")
             yield from _read_folder(entry, inside)
         else:
             yield inside, _read_plain(entry)

@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from polpkg.errors import NetworkError, PolpkgError, TrustError
+from polpkg.errors import NetworkError, PolpkgError, TrustError, UsageError
 from polpkg.packages.source import sha256_of
 
 if TYPE_CHECKING:
@@ -42,13 +42,21 @@ _NEW_SECONDS = 2.0
 
 
 def cache_directory() -> Path:
-    """Where polpkg keeps what it could get again: `POLPKG_CACHE`, or `polpkg` in the cache directory of the user."""
+    """Where polpkg keeps what it could get again: `POLPKG_CACHE`, or `polpkg` in the cache directory of the user.
+
+    Raises `UsageError` (`no-home`) for a user who has none.
+    """
     from pathlib import Path
 
     if own := os.environ.get("POLPKG_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "polpkg"
+    try:
+        return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "polpkg"
+    except RuntimeError:
+        raise UsageError(
+            "no-home", "this user has no home directory, where the cache would be", hint="set POLPKG_CACHE or HOME"
+        ) from None
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -119,9 +127,16 @@ def _sync_directory(folder: Path) -> None:
 
 
 class ArchiveStore:
-    """Archives by SHA-256, below `<cache>/store/v1/sha256/`."""
+    """Archives by SHA-256, below `<cache>/store/v1/sha256/`.
 
-    def __init__(self, cache: Path) -> None:
+    `on_unusable` is told, once, that something there cannot be read or written: because of permissions, or because the
+    device is full.  Archives are then kept in memory.  Without it that is an error.
+    """
+
+    def __init__(self, cache: Path, on_unusable: Callable[[PolpkgError], None] | None = None) -> None:
+        self._on_unusable = on_unusable
+        self._told = False
+        self._in_memory: dict[str, bytes] = {}
         self._folder = cache / "store" / STORE_VERSION / "sha256"
         self._partial = cache / "store" / STORE_VERSION / "partial"
 
@@ -132,6 +147,10 @@ class ArchiveStore:
     def path(self, sha256: str) -> Path:
         """Where the archive with that digest is, or would be."""
         return self._folder / sha256
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is an archive with that digest; it may be damaged."""
+        return sha256 in self._in_memory or os.path.exists(self.path(sha256))  # noqa: PTH110 - denied counts as no
 
     def get(self, sha256: str) -> bytes | None:
         """The archive with that digest; None when it is not in the store.
@@ -161,9 +180,12 @@ class ArchiveStore:
         """
         damage: TrustError | None = None
         try:
-            held = self.get(sha256)
+            held = self._in_memory.get(sha256) or self.get(sha256)
         except TrustError as error:
             held, damage = None, error
+        except PolpkgError as error:
+            self._tell(error)
+            held = None
         if held is not None:
             return held
         archive = fetch() if damage is None else _healed(fetch, damage)
@@ -176,14 +198,25 @@ class ArchiveStore:
         """Keep `archive`; its digest.  A damaged file of that digest is replaced."""
         sha256 = sha256_of(archive)
         if not self._has_intact(sha256):
-            write_atomically(self.path(sha256), archive)
+            try:
+                write_atomically(self.path(sha256), archive)
+            except PolpkgError as error:
+                self._tell(error)
+                self._in_memory[sha256] = archive
         return sha256
 
     def _has_intact(self, sha256: str) -> bool:
         try:
             return self.get(sha256) is not None
-        except TrustError:
+        except PolpkgError:
             return False
+
+    def _tell(self, error: PolpkgError) -> None:
+        if self._on_unusable is None:
+            raise error
+        if not self._told:
+            self._told = True
+            self._on_unusable(error)
 
 
 def _healed(fetch: Callable[[], bytes], damage: TrustError) -> bytes:

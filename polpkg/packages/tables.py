@@ -35,7 +35,8 @@ class Document:
     """One text under reading.
 
     `kind` begins every error code (`manifest-...`), `error` is what `check` raises, `locate` finds lines (by
-    default in TOML).  The lines of a `secret` document are never quoted.
+    default in TOML).  The lines of a `secret` document are never quoted.  `hint` goes with every problem that has
+    none of its own.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Document:
         error: type[PolpkgError] = PolicyError,
         locate: Locator | None = None,
         secret: bool = False,
+        hint: str = "",
     ) -> None:
         self.text = text
         self.file = file
@@ -57,6 +59,7 @@ class Document:
         self.error = error
         self._locate = locate
         self._secret = secret
+        self._hint = hint
 
     def root(self, values: Mapping[str, object]) -> Table:
         """The outermost table."""
@@ -66,7 +69,8 @@ class Document:
         """Note a problem at the key `path`; its code is the document's kind and `problem`."""
         place = self._place(path)
         origin = Origin(self.package, "", self.file, place.line, place.column)
-        finding = Diagnostic(f"{self.kind}-{problem}", message, origin, hint, self.line(place.line), place.column)
+        quoted = self.line(place.line)
+        finding = Diagnostic(f"{self.kind}-{problem}", message, origin, hint or self._hint, quoted, place.column)
         if finding not in self.problems:
             self.problems.append(finding)
 
@@ -181,7 +185,7 @@ class Table:
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:
         """The string at `key`."""
-        if required and key not in self.values:
+        if required and self.values.get(key) is None:
             self.report("", "missing-key", f"`{self.name_of(key)}` is missing")
         found = self.value(key, str)
         return default if found is None else found

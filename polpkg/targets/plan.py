@@ -151,7 +151,7 @@ def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFA
         wanted.packages,
         wanted.functions,
         wanted.records,
-        (*notes, *(f"{path} was not written by polpkg: kept in {_backup_place(number, path)}" for path in backups)),
+        (*notes, *(_backup_note(path, number, previous) for path in backups)),
     )
 
 
@@ -160,8 +160,15 @@ def backup_file(path: str) -> str:
     return f"{BACKUP}{path}"
 
 
-def _backup_place(number: int, path: str) -> str:
-    return f"generation {number} as {backup_file(path)}"
+def _backup_note(path: str, number: int, previous: int | None) -> str:
+    """What to say of a file that is replaced: policy.toml is there to be edited, a boot file is not."""
+    if path not in (PROJECT, PROJECT_LOCK):
+        what = "was not written by polpkg"
+    elif previous is None:
+        what = "was there before"
+    else:
+        what = f"was changed since generation {previous}"
+    return f"{path} {what}: kept in generation {number} as {backup_file(path)}"
 
 
 def _holds(receipt: Receipt, wanted: WantedState, files: Mapping[str, str]) -> bool:

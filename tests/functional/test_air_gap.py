@@ -135,24 +135,42 @@ def test_index_add_for_a_target(call, publish, installed):
     done = call("index", "add", "site", "dist", "--root", installed, "--json")
     assert (done.code, done.document["changed"]) == (0, True)
     assert "[indexes.site]" in policy.read_text()
-    assert call("install", "app", "--root", installed).code == 0
+    done = call("install", "app", "--root", installed)
+    assert (done.code, "policy.toml was changed since generation 2: kept in" in done.out) == (0, True)
     assert call("index", "remove", "site", "--root", installed).code == 0
     assert "[indexes" not in policy.read_text()
 
 
-def test_index_add_says_what_the_bundled_index_has_as_well(call, tmp_path):
-    call("export", "score", "--vendor", "site")
-    done = call("index", "add", "site", "site", "--project", ".")
+def test_index_add_says_of_what_the_bundled_index_has_another(call, publish, tmp_path):
+    publish("dom0", "0.1")
+    publish("xen-base", "0.1")
+    done = call("index", "add", "site", "dist", "--project", ".")
     assert "[index-map]" in done.out
     assert '  dom0 = "site"\n' in done.out
     assert max(map(len, done.out.splitlines())) <= 80
+    done = call("lock", "dom0", "--json")
+    assert (done.code, done.document["error"]["code"]) == (4, "ambiguous-name")
+
+
+def test_a_bundle_of_what_is_bundled_clashes_with_nothing(call, tmp_path, no_network):
+    call("export", "vmv", "--bundle", "site.tar")
+    assert call("index", "add", "site", "site.tar", "--project", ".").out == (
+        "policy.toml names the index site: ./site.tar\n"
+    )
+    assert {p["index"] for p in call("lock", "vmv", "--json").document["packages"]} == {"site"}
+    assert call("install", "vmv", "--offline", "--root", "r", "--xen", "4.17", "--project", ".").code == 0
+    lock = (tmp_path / "policy.lock").read_text()
+    assert call("sync", "--locked", "--offline", "--root", "other", "--xen", "4.17").code == 0
+    assert (tmp_path / "policy.lock").read_text() == lock
 
 
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [
         (("site", "nowhere"), 2, "no-such-index"),
+        (("site", "empty"), 2, "no-such-index"),
         (("bundled", "dist"), 2, "bad-index-name"),
+        (("path", "dist"), 2, "bad-index-name"),
         (("Si te", "dist"), 2, "bad-index-name"),
         (("site", URL), 4, "no-pinned-root"),
         (("site", "http://me:secret@127.0.0.1:9/x", "--trust", "none"), 2, "bad-index-url"),
@@ -164,6 +182,7 @@ def test_index_add_says_what_the_bundled_index_has_as_well(call, tmp_path):
 def test_index_add_refuses(call, publish, tmp_path, words, code, error):
     publish("app", "1.0")
     publish("app", "1.0", folder="dist2")
+    (tmp_path / "empty").mkdir()
     (tmp_path / "policy.toml").write_text('[indexes.other]\nurl = "dist"\n')
     before = (tmp_path / "policy.toml").read_bytes()
     done = call("index", "add", *words, "--json")
@@ -195,7 +214,22 @@ def test_index_verbs_need_a_policy_toml(call, tmp_path):
     assert (done.code, "--project DIR" in done.err) == (2, True)
     assert call("index", "remove", "site", "--project", ".").code == 2
     assert call("index", "list").code == 0
-    assert call("index").code == 2
+
+
+@pytest.mark.parametrize("words", [("index",), ("cache",)])
+def test_a_verb_of_verbs_alone(call, words):
+    done = call(*words)
+    assert (done.code, "Usage:" in done.out) == (2, True)
+    done = call(*words, "--json")
+    assert (done.code, done.document["error"]["code"]) == (2, "usage")
+    assert "needs a verb of its own" in done.document["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["path", "bundled"])
+def test_no_index_has_a_name_of_polpkg_itself(call, publish, name):
+    publish("app", "1.0")
+    done = call("lock", "app", "--index", f"{name}=dist", "--json")
+    assert (done.code, done.document["error"]["code"]) == (2, "bad-index-name")
 
 
 def test_index_remove_forgets_what_belonged_to_it(call, publish, tmp_path):

@@ -348,3 +348,31 @@ def test_a_file_that_is_no_policy_conf_is_not_imported(call, tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     assert call("import", "file", "-o", "out", "--name", "y").code == 5
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("link", "vmv", "--xen", "4.17", "-o", "typo/policy.bin"),
+        ("lock", "vmv", "-o", "typo/policy.lock"),
+        ("export", "vmv", "--bundle", "typo/site.tar"),
+    ],
+)
+def test_no_directory_is_made_for_a_file(call, tmp_path, words):
+    done = call(*words, "--json")
+    assert (done.code, done.document["error"]["code"]) == (2, "no-such-directory")
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_directory_with_the_name_of_a_fragment(call, tmp_path):
+    call("init", "mine")
+    (tmp_path / "mine/policy/z.te").mkdir()
+    for words in (("check", "mine"), ("build", "mine"), ("lock", "./mine")):
+        done = call(*words, "--json")
+        assert (done.code, "policy/z.te is a directory" in done.document["error"]["message"]) == (2, True)
+
+
+def test_an_archive_that_is_a_pipe(call, tmp_path):
+    os.mkfifo(tmp_path / "x-1.0.polpkg")
+    for words in (("lock", "./x-1.0.polpkg"), ("lock", "x", "--index", "site=.")):
+        assert call(*words).code == 2

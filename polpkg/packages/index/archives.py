@@ -62,7 +62,7 @@ class ArchiveIndex:
 
 def archive_files(folder: Path) -> tuple[Path, ...]:
     """The archives directly in `folder`, sorted."""
-    return tuple(sorted(folder.glob(f"*{ARCHIVE_SUFFIX}")))
+    return tuple(sorted(path for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file()))
 
 
 def _read(file: Path) -> bytes:

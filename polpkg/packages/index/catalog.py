@@ -20,7 +20,8 @@ class Catalog:
 
     `paths` are the packages that path requirements name: they go before everything.  `mapping` (policy.toml's
     [index-map]) says which index a name belongs to.  Otherwise an index that was given for this call goes before
-    `bundled`, and a name that two indexes have is an error: which package one gets must never depend on an order.
+    `bundled`, and a name that two indexes have is an error: which package one gets must never depend on an order.  It
+    does not when both list the very same archives, as a bundle of what is bundled does.
     """
 
     def __init__(
@@ -57,9 +58,9 @@ class Catalog:
         having = [index for index in self._indexes.values() if index.releases(package)]
         if any(index.override for index in having):
             having = [index for index in having if index.name != BUNDLED]
-        if len(having) > 1:
+        if len(having) > 1 and not list_the_same(package, having):
             raise _ambiguous(package, having)
-        return having[0] if having else None
+        return min(having, key=lambda index: (index.name == BUNDLED, index.name), default=None)
 
     def _mapped(self, package: str) -> Index | None:
         name = self._mapping[package]
@@ -92,6 +93,12 @@ class Catalog:
         index = self.home(package)
         return () if index is None else index.releases(package)
 
+    def seen(self, package: str, version: str) -> Release | None:
+        """A release of a package that was asked for before; None when it was not, or there is no such release."""
+        index = self._homes.get(package)
+        releases = index.releases(package) if index else ()
+        return next((release for release in releases if release.version == version), None)
+
     def sealed(self, release: Release) -> Release:
         """`release` with its digest and size."""
         return self._index_of(release).sealed(release)
@@ -107,6 +114,16 @@ class Catalog:
         """All package names that the indexes can list, sorted."""
         indexes = (*self._indexes.values(), *self._paths.values())
         return tuple(sorted({name for index in indexes for name in index.names()}))
+
+
+def list_the_same(package: str, indexes: Iterable[Index]) -> bool:
+    """Whether all of `indexes` have the same versions of `package`, with the same archives, yanked or not alike."""
+    lists = {frozenset(_identity(index, release) for release in index.releases(package)) for index in indexes}
+    return len(lists) <= 1
+
+
+def _identity(index: Index, release: Release) -> tuple[str, str, bool]:
+    return release.version, index.sealed(release).sha256 or index.name, bool(release.yanked)
 
 
 def _ambiguous(package: str, having: list[Index]) -> TrustError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NOTHING: dict[str, Any] = {}
 _NONE: list[str] = []
 _HEXADECIMAL = "0123456789abcdef"
+_HINT = "the index has to be mended by whoever runs it; `polpkg index build` makes one of archives"
 
 
 class EntryReader:
@@ -149,11 +150,11 @@ def json_document(raw: bytes, file: str, line: int = 1) -> Document:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        document = Document("\n" * (line - 1), file, "index", error=TrustError, locate=locate)
+        document = Document("\n" * (line - 1), file, "index", error=TrustError, locate=locate, hint=_HINT)
         document.report((), "not-utf-8", f"{file} is not UTF-8 at byte {error.start} of line {line}")
         document.check()
         raise
-    return Document("\n" * (line - 1) + text, file, "index", error=TrustError, locate=locate)
+    return Document("\n" * (line - 1) + text, file, "index", error=TrustError, locate=locate, hint=_HINT)
 
 
 def json_value(document: Document) -> object:

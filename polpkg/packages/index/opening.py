@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from polpkg.errors import TrustError, UsageError
 from polpkg.packages.index.archives import ArchiveIndex, archive_files
 from polpkg.packages.index.directories import DirectoryIndex, package_directories
-from polpkg.packages.index.index import PATH, Index
-from polpkg.packages.index.static_tree import DirectoryTransport, StaticTreeIndex
+from polpkg.packages.index.index import BUNDLED, PATH, Index
+from polpkg.packages.index.static_tree import CONFIG_FILE, DirectoryTransport, StaticTreeIndex
 from polpkg.packages.requirement import ARCHIVE_SUFFIX
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def open_index(
 
     `trust` and `ca_file` are what policy.toml says for it, `network` how the command may use the network.  Nothing is
     fetched yet.  Raises `TrustError` for an http(s) index without a pinned root, unless `trust` is `none`, and
-    `UsageError` when there is no index at `location` or the URL holds credentials.
+    `UsageError` when there is no index at `location`, the URL holds credentials or the name is one of polpkg's own.
     """
+    if name in (BUNDLED, PATH):
+        raise UsageError("bad-index-name", f"`{name}` is a name that polpkg itself uses", hint="give it another name")
     scheme, separator, rest = location.partition("://")
     if separator and scheme.lower() in ("http", "https"):
         return _open_http(name, location, trust, override=override, ca_file=ca_file, network=network)
@@ -77,11 +79,17 @@ def _open_local(name: str, place: Path, *, override: bool) -> Index:
             f"index {name} at {place} has signed metadata, which cannot be checked yet",
             hint="use a copy of the directory without metadata/ if you trust the medium itself",
         )
-    if (place / "config.json").is_file():
+    if (place / CONFIG_FILE).is_file():
         return StaticTreeIndex(name, DirectoryTransport(str(place)), override=override)
     if archives := archive_files(place):
         return ArchiveIndex(name, archives, override=override)
-    return DirectoryIndex(name, package_directories(place), override=override)
+    if folders := package_directories(place):
+        return DirectoryIndex(name, folders, override=override)
+    raise UsageError(
+        "no-such-index",
+        f"index {name}: {place} is no index: it holds no {CONFIG_FILE}, no archives and no packages",
+        hint="`polpkg index build` and `polpkg export` make one",
+    )
 
 
 def open_path(path: Path) -> Index:
@@ -91,6 +99,6 @@ def open_path(path: Path) -> Index:
     """
     if path.is_dir():
         return DirectoryIndex(PATH, (path,), override=True)
-    if path.suffix == ARCHIVE_SUFFIX and path.exists():
+    if path.suffix == ARCHIVE_SUFFIX and path.is_file():
         return ArchiveIndex(PATH, (path,), override=True)
     raise UsageError("no-such-package", f"there is no package directory or archive at {path}")

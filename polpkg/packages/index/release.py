@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from polpkg.packages.functions import FUNCTIONS
-from polpkg.packages.names import is_name
+from polpkg.packages.names import NAME_RULE, is_digest, is_name
+from polpkg.packages.requirement import Requirement, canonical_specifier
 from polpkg.packages.versions import is_specifier, is_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from polpkg.packages.manifest import Manifest
     from polpkg.packages.tables import Table
@@ -51,6 +52,19 @@ class Release:
         text = self.extra.get("summary", "")
         return text if isinstance(text, str) else ""
 
+    def requires_with(self, options: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """What it requires when `options` are on, those among them that it has: name to specifiers, sorted."""
+        requires: dict[str, tuple[str, ...]] = {}
+        for table in (self.requires, *(self.options.get(option, {}) for option in sorted(set(options)))):
+            for name, specifier in table.items():
+                requires[name] = tuple(sorted({*requires.get(name, ()), canonical_specifier(specifier)}))
+        return dict(sorted(requires.items()))
+
+    def requirements_with(self, options: Iterable[str]) -> tuple[Requirement, ...]:
+        """The same as requirements, as a lock has them."""
+        requires = self.requires_with(options)
+        return tuple(Requirement(name, ",".join(filter(None, texts))) for name, texts in requires.items())
+
 
 def release_of(manifest: Manifest, index: str, *, sha256: str = "", size: int = 0) -> Release:
     """The release that a manifest describes."""
@@ -68,6 +82,11 @@ def release_of(manifest: Manifest, index: str, *, sha256: str = "", size: int = 
         size=size,
         extra={"summary": manifest.summary} if manifest.summary else {},
     )
+
+
+def specifier_texts(specifiers: Mapping[str, str]) -> str:
+    """Names with specifiers in words that are equal when the meaning is: `lib>=1,<2, other`."""
+    return ", ".join(f"{name}{canonical_specifier(text)}" for name, text in sorted(specifiers.items()))
 
 
 def entry_of(release: Release) -> dict[str, object]:
@@ -122,17 +141,18 @@ def _yanked(entry: Table) -> str:
 
 
 def _check(entry: Table, release: Release, name: str) -> None:
-    if release.name != name:
+    if release.name != name and isinstance(entry.values.get("name"), str):
         entry.report("name", "wrong-value", f"the entry is for `{release.name}`, in the file of `{name}`")
-    if not is_version(release.version):
+    if isinstance(entry.values.get("version"), str) and not is_version(release.version):
         entry.report("version", "bad-version", f"`{release.version}` is not a version")
     if not is_specifier(release.xen):
         entry.report("xen", "bad-specifier", f"`{release.xen}` is not a version specifier")
-    if len(release.sha256) != 64 or release.sha256.strip("0123456789abcdef"):
+    if isinstance(entry.values.get("sha256"), str) and not is_digest(release.sha256):
         entry.report("sha256", "bad-digest", f"`{release.sha256}` is not a SHA-256 in lowercase hexadecimal")
     for required in (*release.requires, *release.conflicts):
         if not is_name(required):
-            entry.report("requires", "bad-name", f"`{required}` cannot be the name of a package")
+            hint = f"a name is {NAME_RULE}"
+            entry.report("requires", "bad-name", f"`{required}` cannot be the name of a package", hint=hint)
     for function in release.functions:
         if function not in FUNCTIONS:
             entry.report("functions", "unknown-function", f"there is no function `{function}`")

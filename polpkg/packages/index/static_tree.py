@@ -97,7 +97,8 @@ class StaticTreeIndex:
         config = document.root(json_object(document))
         if config.integer("format") != FORMAT:
             found = config.values.get("format")
-            config.report("format", "format", f"the index has format {found!r}, and {FORMAT} is known")
+            has = "states no format" if found is None else f"has format {found!r}"
+            config.report("format", "format", f"the index {has}, and {FORMAT} is what this polpkg reads")
         required = config.boolean("auth-required")
         document.check()
         return required

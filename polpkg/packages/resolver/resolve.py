@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import ResolutionError, UsageError
 from polpkg.packages.names import did_you_mean
-from polpkg.packages.requirement import canonical_specifier
 from polpkg.packages.resolver.provider import CatalogProvider, ReleaseSource
 from polpkg.packages.resolver.request import Resolution, ResolutionRequest, ResolvedPackage
 from polpkg.packages.resolver.solver.engine import solve
@@ -53,12 +52,7 @@ def _solve(request: ResolutionRequest, source: ReleaseSource) -> tuple[CatalogPr
 
 def _resolved(release: Release, options: tuple[str, ...]) -> ResolvedPackage:
     on = tuple(sorted(set(options)))
-    requires: dict[str, tuple[str, ...]] = {}
-    for table in (release.requires, *(release.options[option] for option in on)):
-        for name, specifier in table.items():
-            text = canonical_specifier(specifier)
-            requires[name] = tuple(sorted({*requires.get(name, ()), text}))
-    return ResolvedPackage(release, on, dict(sorted(requires.items())))
+    return ResolvedPackage(release, on, release.requires_with(on))
 
 
 def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ import httpx
 
 from polpkg import __version__
 from polpkg.errors import NetworkError, PolpkgError, TrustError, UsageError
-from polpkg.packages.transport.credentials import credentials_path, variable_of
+from polpkg.packages.transport.credentials import CREDENTIALS_FILE, credentials_path, variable_of
 from polpkg.packages.transport.retry import PassingFailure, may_pass, read_retry_after
 from polpkg.packages.transport.urls import server_of, without_credentials
 
@@ -166,7 +166,8 @@ class HttpClient:
         if self._authorization:
             return "the credentials for this index were sent: look whether they are still good"
         token = variable_of(self._index, "TOKEN")
-        return f"give a token in {token}, in {credentials_path()} or in the keyring; no other index is asked instead"
+        file = credentials_path() or CREDENTIALS_FILE
+        return f"give a token in {token}, in {file} or in the keyring; no other index is asked instead"
 
     def _widen(self, version: str) -> None:
         """Let more requests run at once when they need no connections of their own."""

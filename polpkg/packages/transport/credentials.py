@@ -92,18 +92,23 @@ def _check(index: str, found: Credentials) -> None:
         raise UsageError("bad-credentials", f"the user name for the index {index} holds a colon")
 
 
-def credentials_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the credentials file is, or would be."""
+def credentials_path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the credentials file is, or would be; None for a user without a home directory."""
     from pathlib import Path
 
     if own := environment.get("POLPKG_CREDENTIALS"):
         return Path(own)
     base = environment.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "polpkg" / CREDENTIALS_FILE
+    try:
+        return (Path(base) if base.startswith("/") else Path.home() / ".config") / "polpkg" / CREDENTIALS_FILE
+    except RuntimeError:
+        return None
 
 
 def _from_file(index: str, url: str, environment: Mapping[str, str]) -> Credentials | None:
     path = credentials_path(environment)
+    if path is None:
+        return None
     try:
         with path.open("rb") as file:
             _check_private(path, os.fstat(file.fileno()))

@@ -4,8 +4,8 @@
 
 The first line is the validator (a strong ETag or a date) of the response that the bytes after it came from; it may be
 empty.  A process holds a lock (flock) on the file that it adds to, which the system takes back when the process dies; a
-second process that wants the same archive does not wait but keeps its own bytes in memory.  Nothing here is trusted:
-whoever completes an archive compares its digest.
+second process that wants the same archive does not wait but keeps its own bytes in memory, and so does one that finds
+the device full.  Nothing here is trusted: whoever completes an archive compares its digest.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Self
-
-from polpkg.errors import PolpkgError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +56,11 @@ class Partial:
         usable = len(validator) < _LONGEST_VALIDATOR and validator.isascii() and validator.isprintable()
         self.validator = validator if usable else ""
         head = self.validator.encode() + b"\n"
+        self._start = self.size = 0
         self._file.seek(0)
         self._file.truncate()
         self._write(head)
-        self._start, self.size = len(head), 0
+        self._start = len(head)
 
     def append(self, data: bytes) -> None:
         """Add what came."""
@@ -70,10 +69,20 @@ class Partial:
 
     def _write(self, data: bytes) -> None:
         try:
-            self._file.write(data)
-            self._file.flush()
-        except OSError as error:
-            raise PolpkgError("cannot-write", f"{self._path} cannot be written: {error.strerror}") from error
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._go_on_in_memory(data)
+
+    def _go_on_in_memory(self, data: bytes) -> None:
+        """Give the file up, which takes no more, and keep `data` after all that it took before."""
+        self._file.seek(0)
+        held = self._file.read(self._start + self.size)
+        self.remove()
+        self._file.close()
+        self._path, self._file = None, BytesIO()
+        self._file.write(held + data)
 
     def content(self) -> bytes:
         """All bytes that there are."""
@@ -92,7 +101,7 @@ def _locked(path: Path) -> BinaryIO | None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "r+b")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
     except OSError:
         return None
     try:

@@ -150,3 +150,15 @@ def test_a_long_proof_is_shown_short_and_whole_on_demand():
     assert derivation_lines(error, whole=True) == ["  1. a", "  2. b", "  3. c"]
     assert "  3. c" in render_error(error, PLAIN, 80, whole=True)
     assert derivation_lines(ResolutionError("c", "m", derivation=("1. a",)), whole=False) == ["  1. a"]
+
+
+@pytest.mark.parametrize("caret", [0, 1, 2_000_000, 4_000_000])
+def test_a_line_of_megabytes_is_quoted_at_once(caret):
+    line = "\0" * 1_999_999 + "^" + "\0" * 2_000_000
+    found = Diagnostic("code", "message", Origin("", "", "file", 1, caret), "", line, caret)
+    shown, *below = render_diagnostic(found, PLAIN, 70).split("\n")[3:]
+    assert len(shown) <= 70
+    assert shown.startswith("1 | ...") == (caret > 1)
+    assert shown.endswith("...") == (caret < 4_000_000)
+    if caret == 2_000_000:
+        assert shown[below[0].index("^")] == "^"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -194,6 +195,19 @@ def test_an_index_over_http_needs_trust():
         open_index("site", "https://example.invalid/x")
     assert caught.value.code == "no-pinned-root"
     assert open_index("site", "https://example.invalid", trust="none").name == "site"
+
+
+def test_the_same_archives_in_two_indexes_are_one_package(memory_index):
+    """Whose they are then depends on names alone, and not on the order of anything."""
+    one, other = (Release("a", version, "", sha256=version * 64) for version in "12")
+    site, mirror, bundled = ("site", one), ("mirror", one), ("bundled", one)
+    for indexes in ((site, mirror, bundled), (bundled, mirror, site)):
+        catalog = Catalog([memory_index(name, release) for name, release in indexes])
+        assert catalog.home("a").name == "mirror"
+    assert Catalog([memory_index("z", one), memory_index("bundled", one)]).home("a").name == "z"
+    for first, second in ((one, other), (one, replace(one, yanked="broken")), (one, replace(one, sha256="2" * 64))):
+        with pytest.raises(TrustError):
+            Catalog([memory_index("site", first), memory_index("mirror", second)]).home("a")
 
 
 def test_a_name_belongs_to_one_index(memory_index):

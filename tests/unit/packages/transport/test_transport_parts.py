@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import sys
+import threading
+import warnings
 from email.utils import formatdate
 from types import ModuleType, SimpleNamespace
 
@@ -13,8 +17,10 @@ from hypothesis import strategies as st
 
 from polpkg.errors import PolicyError, PolpkgError, TrustError, UsageError
 from polpkg.packages.project import read_project
+from polpkg.packages.transport.background import Background
 from polpkg.packages.transport.cache import CachedFile, HttpCache, read_cached
 from polpkg.packages.transport.credentials import Credentials, credentials_path, find_credentials
+from polpkg.packages.transport.partial import Partial
 from polpkg.packages.transport.retry import RetryPolicy, read_retry_after
 from polpkg.packages.transport.urls import is_below, server_of, what_is_wrong, without_credentials
 
@@ -251,3 +257,72 @@ def test_only_root_may_read_what_is_not_its_own(home, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(TrustError):
         find_credentials("site", URL, environment)
+
+
+# archives on their way
+
+
+@pytest.mark.parametrize("room", [0, 5, 20])
+def test_a_partial_file_on_a_full_device_goes_on_in_memory(tmp_path, room):
+    path = tmp_path / "partial" / "x"
+    with Partial(path) as partial:
+        partial.restart('"v"')
+        partial.append(b"first ")
+        partial._file = full_after(partial._file, room)
+        partial.append(b"second and ")
+        partial.append(b"third")
+        assert (partial.content(), partial.size) == (b"first second and third", 22)
+        partial.restart("")
+        assert (partial.content(), partial.size) == (b"", 0)
+        partial.remove()
+    assert not path.exists()
+
+
+def full_after(file, room):
+    """`file`, which takes `room` bytes more."""
+    write, left = file.write, [room]
+
+    def limited(data):
+        taken = bytes(data[: left[0]])
+        left[0] -= len(taken)
+        if not taken:
+            raise OSError(28, "No space left on device")
+        return write(taken)
+
+    return SimpleNamespace(
+        **{name: getattr(file, name) for name in ("seek", "read", "close", "truncate")}, write=limited
+    )
+
+
+# the event loop
+
+
+def test_work_that_is_given_up_leaves_nothing_behind():
+    loop, begun = Background(), threading.Event()
+
+    async def outer():
+        begun.set()
+        threading.Event().wait(
+            0.2
+        )  # in which the loop is told to stop, and that turn comes before the first of the inner task
+        await asyncio.sleep(0)
+        inner = asyncio.get_running_loop().create_task(late(unawaited()))
+        try:
+            await asyncio.sleep(60)
+        finally:
+            assert await inner
+
+    async def late(work):
+        return await work
+
+    async def unawaited():
+        return True
+
+    under_way = loop.start(outer())
+    begun.wait(10)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loop.stop()
+        gc.collect()
+    assert under_way.cancelled()
+    assert [str(each.message) for each in caught] == []
