@@ -62,6 +62,7 @@ VERBS: dict[str, Verb] = {
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
     "functions": Verb(TARGET, "Show who owns each function, what dom0 still holds, and why."),
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
+    "devices": Verb(TARGET, "Find the devices of a machine, and who is to drive them."),
     "xl": Verb(TARGET, "See whether a guest configuration of xl fits the policy."),
     "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),
     "tree": Verb(PACKAGES, "Show which package requires which."),

@@ -44,7 +44,7 @@ def check(
 
     For example:
       polpkg xl check /etc/xen/web.cfg --root build/demo
-      polpkg xl check web.cfg --policy /boot/xenpolicy-4.17.7 --backend net=netdom_t
+      polpkg xl check web.cfg --policy 3 --backend net=netdom_t
     """
     from polpkg.cli.asking import read_policy
     from polpkg.ops.xl_check import Neighbours, check_file
