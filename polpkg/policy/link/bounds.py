@@ -6,6 +6,7 @@ the type that bounds the target.  What it is allowed in both branches of a condi
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from polpkg.diagnostics import Diagnostic, Note
@@ -13,7 +14,7 @@ from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.statements import AvKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from polpkg.policy.ir.linked import LinkedPolicy, LinkedTypeRule
     from polpkg.policy.link.report import Report
@@ -32,8 +33,30 @@ def check_bounds(policy: LinkedPolicy, report: Report) -> None:
         if _height(policy, number) > DEEPEST:
             _report_depth(policy, number, report)
             return
-    for number in bounded:
-        _Bounded(policy, number, report).check()
+    if bounded:
+        always = _BySource(policy, policy.rules)
+        branches = [(_BySource(policy, c.then), _BySource(policy, c.otherwise)) for c in policy.conditionals]
+        for number in bounded:
+            _Bounded(policy, number, report, always, branches).check()
+
+
+class _BySource:
+    """Allow rules by their source, in their order."""
+
+    def __init__(self, policy: LinkedPolicy, rules: Iterable[LinkedAvRule | LinkedTypeRule]) -> None:
+        self._found: dict[int, list[tuple[int, LinkedAvRule]]] = {}
+        for at, rule in enumerate(rules):
+            if _allows(rule):
+                self._found.setdefault(rule.source, []).append((at, rule))
+        self._attributes = [(n, policy.types[n].members) for n in self._found if policy.types[n].is_attribute]
+
+    def about(self, number: int) -> list[LinkedAvRule]:
+        """The rules of a type, those of its attributes among them."""
+        found = [*self._found.get(number, ())]
+        for attribute, members in self._attributes:
+            if members >> number & 1:
+                found += self._found[attribute]
+        return [rule for _, rule in sorted(found, key=itemgetter(0))]
 
 
 def _height(policy: LinkedPolicy, number: int) -> int:
@@ -56,39 +79,41 @@ def _report_depth(policy: LinkedPolicy, number: int, report: Report) -> None:
 class _Bounded:
     """One bounded type, and what the type above it is allowed."""
 
-    def __init__(self, policy: LinkedPolicy, number: int, report: Report) -> None:
+    def __init__(
+        self,
+        policy: LinkedPolicy,
+        number: int,
+        report: Report,
+        always: _BySource,
+        branches: Sequence[tuple[_BySource, _BySource]],
+    ) -> None:
         self._policy, self._number, self._report = policy, number, report
-        self._above = policy.types[number].bounds
-        self._always: _Grants = {}
-        self._grant(policy.rules, self._always)
-        self._branches = [(self._branch(c.then), self._branch(c.otherwise)) for c in policy.conditionals]
+        above = policy.types[number].bounds
+        self._above = above
+        self._rules, self._conditional = always, branches
+        self._always = self._granted(always.about(above))
+        self._branches = [(self._granted(a.about(above)), self._granted(b.about(above))) for a, b in branches]
         for then, otherwise in self._branches:
             for about in then.keys() & otherwise.keys():
                 self._always[about] = self._always.get(about, 0) | then[about] & otherwise[about]
 
-    def _branch(self, rules: Iterable[LinkedAvRule | LinkedTypeRule]) -> _Grants:
+    def _granted(self, rules: Iterable[LinkedAvRule]) -> _Grants:
         found: _Grants = {}
-        self._grant(rules, found)
-        return found
-
-    def _grant(self, rules: Iterable[LinkedAvRule | LinkedTypeRule], found: _Grants) -> None:
         for rule in rules:
-            if _allows(rule) and self._policy.expand(rule.source) >> self._above & 1:
-                for target in bits(self._policy.expand(rule.target)):
-                    about = (target, rule.security_class)
-                    found[about] = found.get(about, 0) | rule.permissions
+            for target in bits(self._policy.expand(rule.target)):
+                about = (target, rule.security_class)
+                found[about] = found.get(about, 0) | rule.permissions
+        return found
 
     def check(self) -> None:
         """Reports every rule that gives this type more than the one above it has."""
-        self._check(self._policy.rules, {})
-        for conditional, (then, otherwise) in zip(self._policy.conditionals, self._branches, strict=True):
-            self._check(conditional.then, then)
-            self._check(conditional.otherwise, otherwise)
+        self._check(self._rules.about(self._number), {})
+        for (then, otherwise), granted in zip(self._conditional, self._branches, strict=True):
+            self._check(then.about(self._number), granted[0])
+            self._check(otherwise.about(self._number), granted[1])
 
-    def _check(self, rules: Iterable[LinkedAvRule | LinkedTypeRule], here: _Grants) -> None:
+    def _check(self, rules: Iterable[LinkedAvRule], here: _Grants) -> None:
         for rule in rules:
-            if not _allows(rule) or not self._policy.expand(rule.source) >> self._number & 1:
-                continue
             for target in bits(self._policy.expand(rule.target)):
                 bound = self._policy.types[target].bounds
                 about = (bound if bound >= 0 else target, rule.security_class)

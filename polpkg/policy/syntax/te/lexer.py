@@ -7,11 +7,13 @@ one string per word and no token objects.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from polpkg.diagnostics import Frame, Place, Source
+from polpkg.policy.ir.quick import new_tuple
 from polpkg.policy.syntax.te.words import RESERVED
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class PlainText:
     def __init__(self, source: Source) -> None:
         """Text of `source`, whose marks are read at once."""
         self.text = source.text
-        self._line_starts = [0, *(found.end() for found in re.finditer("\n", source.text))]
+        self._line_starts = array("Q", (0, *(found.end() for found in re.finditer("\n", source.text))))
         self._starts: list[int] = [0]
         self._marks: list[tuple[Frame, int]] = [(Frame(source), 1)]
         file = source.file
@@ -64,15 +66,15 @@ class PlainText:
             named = Source(file, "", source.package, source.version)
             self._starts.append(mark.end() + 1)
             self._marks.append((Frame(named), int(mark[1])))
+        self._first_rows = [bisect_right(self._line_starts, start) for start in self._starts]
 
     def place_at(self, offset: int) -> Place:
         """Where the character at `offset` comes from."""
         index = bisect_right(self._starts, offset) - 1
-        start = self._starts[index]
         frame, line = self._marks[index]
         row = bisect_right(self._line_starts, offset)
-        first_row = bisect_right(self._line_starts, start)
-        return Place(frame, line + row - first_row, offset - self._line_starts[row - 1] + 1)
+        column = offset - self._line_starts[row - 1] + 1
+        return new_tuple(Place, (frame, line + row - self._first_rows[index], column))
 
 
 class Words:
@@ -91,6 +93,15 @@ class Words:
     def place(self, index: int) -> Place:
         """Where word `index` is."""
         return self._located.place_at(self._offsets[index])
+
+    @property
+    def end(self) -> int:
+        """The index of the empty word; behind blanks there are two."""
+        return len(self.values) - (2 if len(self.values) > 1 and not self.values[-2] else 1)
+
+    def offset(self, index: int) -> int:
+        """Where word `index` is in the text."""
+        return self._offsets[index]
 
     def is_first_on_line(self, index: int) -> bool:
         """Whether a line ends between word `index` and the one before."""

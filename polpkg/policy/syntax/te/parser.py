@@ -39,6 +39,7 @@ from polpkg.policy.ir.statements import (
 from polpkg.policy.syntax.te.cursor import SyntaxProblem, shorten
 from polpkg.policy.syntax.te.expressions import read_boolean_expression, read_constraint_expression
 from polpkg.policy.syntax.te.lexer import Located, Words
+from polpkg.policy.syntax.te.plain import WORTH_WHILE, read_plainly
 from polpkg.policy.syntax.te.roles import DEEPEST_BLOCK, RoleStatements
 from polpkg.policy.syntax.te.words import STATEMENTS, XEN_REFUSES
 
@@ -53,9 +54,36 @@ _MOST_PROBLEMS = 100
 
 def parse_te(located: Located) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
     """All statements of a text, and what is wrong with the rest of it."""
+    plain = read_plainly(located, read_piece) if len(located.text) >= WORTH_WHILE else None
+    return parse_words(located) if plain is None else (tuple(plain), ())
+
+
+def parse_words(located: Located) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
+    """The same, word by word throughout."""
     parser = _Parser(Words(located))
     parser.parse()
     return tuple(parser.statements), tuple(parser.problems)
+
+
+def read_piece(piece: Located, statements: list[Statement], *, is_last: bool) -> int:
+    """Reads a piece of a text up to the first problem; in one that is not the last, also up to where no two words
+    follow, since no statement looks further ahead.
+
+    The offset where it stopped: the length of the piece when all of it was read.
+    """
+    words = Words(piece)
+    parser = _Parser(words)
+    done, count = 0, 0
+    try:
+        while parser.word:
+            if not parser.accept(";"):
+                parser.read_statement()
+            if is_last or parser.at + 1 < words.end:
+                done, count = parser.at, len(parser.statements)
+    except SyntaxProblem:
+        is_last = False
+    statements += parser.statements[:count]
+    return len(piece.text) if is_last else words.offset(done) if done else 0
 
 
 class _Parser(RoleStatements):
@@ -71,17 +99,14 @@ class _Parser(RoleStatements):
 
     def parse(self) -> None:
         """Reads to the end."""
-        values, methods = self.values, _METHODS
+        values = self.values
         while (word := values[self.at]) and len(self.problems) < _MOST_PROBLEMS:
             if word == ";":
                 self.at += 1
                 continue
             start = self.at
             try:
-                method = methods.get(word) or self._unknown_statement()
-                place = self.place()
-                self.at += 1
-                self.statements.append(method(self, place))
+                self.read_statement()
             except SyntaxProblem as problem:
                 if (cut := self._cut_off(start, problem)) is not None:
                     self.problems.append(cut.diagnostic(self.words))
@@ -89,6 +114,13 @@ class _Parser(RoleStatements):
                     continue
                 self.problems.append(problem.diagnostic(self.words))
                 self._recover(start, problem)
+
+    def read_statement(self) -> None:
+        """Reads the statement that begins here.  Raises SyntaxProblem."""
+        method = _METHODS.get(self.word) or self._unknown_statement()
+        place = self.place()
+        self.at += 1
+        self.statements.append(method(self, place))
 
     def _cut_off(self, start: int, problem: SyntaxProblem) -> SyntaxProblem | None:
         """What to say instead when the statement at `start` ran on into the next fragment: its own one is wrong."""
