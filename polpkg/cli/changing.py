@@ -72,8 +72,16 @@ def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptio
     console.warn(outcome.warnings)
     root = str(target_options.root) if target_options.root else ""
     if change.dry_run:
-        document = {**change_document(outcome, root), "plan": plan_document(outcome.plan)}
-        console.answer(document, "\n".join([*plan_lines(outcome.plan), *override_lines(outcome.overrides)]))
+        from polpkg.cli.review import review_document, review_lines
+
+        document = {
+            **change_document(outcome, root),
+            "plan": plan_document(outcome.plan),
+            "review": [review_document(found) for found in outcome.reviews],
+        }
+        reviewed = [line for found in outcome.reviews for line in review_lines(found, console.width)]
+        lines = [*plan_lines(outcome.plan), *override_lines(outcome.overrides), *reviewed]
+        console.answer(document, "\n".join(lines))
         return ExitCode.OK if outcome.plan.is_empty else ExitCode.PENDING
     console.answer(change_document(outcome, root), change_text(outcome))
     return ExitCode.OK

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from polpkg.ops.context import Context
     from polpkg.ops.resolution import Locked
+    from polpkg.ops.review import PolicyReview
     from polpkg.packages.index.catalog import Catalog
     from polpkg.packages.lock import Lockfile
     from polpkg.packages.manifest import ParameterValue
@@ -92,13 +93,14 @@ class Outcome:
     """What became of a change: the plan, and the receipt of the generation that is current now.
 
     `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.  `overrides` are
-    as in `Prepared`.
+    as in `Prepared`.  `reviews`, after a dry run: what the new policies allow that the old ones do not.
     """
 
     plan: Plan
     receipt: Receipt | None
     warnings: tuple[Diagnostic, ...]
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    reviews: tuple[PolicyReview, ...] = ()
 
 
 def change_target(
@@ -135,8 +137,11 @@ def carry_out(
 ) -> Outcome:
     """Makes the change that `prepare` works out, which is called with the target locked; parameters as above."""
     if dry_run:
+        from polpkg.ops.review import review_change
+
         prepared = prepare()
-        return Outcome(prepared.plan, None, prepared.warnings, prepared.overrides)
+        reviews = review_change(target, usable_generation(target), prepared.wanted, prepared.plan)
+        return Outcome(prepared.plan, None, prepared.warnings, prepared.overrides, reviews)
     from polpkg.targets.recovery import recover
 
     with target.lock(context.say):

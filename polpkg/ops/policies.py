@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from polpkg.policy.analysis.view import PolicyView
     from polpkg.targets.receipt import PolicyRecord, Receipt
     from polpkg.targets.target import Target
+    from polpkg.targets.wanted import PolicyArtifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,23 @@ def read_installed_policy(target: Target, generation: int | None = None, xen: st
 
 def read_policy_record(target: Target, receipt: Receipt, record: PolicyRecord) -> tuple[ReadPolicy, bytes]:
     """One policy of a generation, with the origin of every rule, and its policydb.  Raises TargetError."""
-    from polpkg.ops.artifacts import MAP_FILE
-    from polpkg.policy.analysis.link_map import read_link_map
-    from polpkg.policy.policydb import lift, read_policydb
     from polpkg.targets.generations import read_artifact
     from polpkg.targets.layout import POLICYDB_FILE
 
     artifact = read_artifact(target, receipt, record)
-    content = artifact.files[POLICYDB_FILE]
-    view = read_link_map(artifact.files[MAP_FILE], lift(read_policydb(content)))
-    return ReadPolicy(view, f"generation {receipt.generation}, Xen {artifact.xen_version}"), content
+    label = f"generation {receipt.generation}, Xen {artifact.xen_version}"
+    return ReadPolicy(read_artifact_view(artifact), label), artifact.files[POLICYDB_FILE]
+
+
+def read_artifact_view(artifact: PolicyArtifact) -> PolicyView:
+    """A compiled policy with the origin of every rule.  Raises PolicyError when its files do not belong together."""
+    from polpkg.ops.artifacts import MAP_FILE
+    from polpkg.policy.analysis.link_map import read_link_map
+    from polpkg.policy.policydb import lift, read_policydb
+    from polpkg.targets.layout import POLICYDB_FILE
+
+    policy = lift(read_policydb(artifact.files[POLICYDB_FILE]))
+    return read_link_map(artifact.files[MAP_FILE], policy)
 
 
 def find_generation(target: Target, number: int | None) -> Receipt:
