@@ -64,6 +64,8 @@ VERBS: dict[str, Verb] = {
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
     "devices": Verb(TARGET, "Find the devices of a machine, and who is to drive them."),
     "xl": Verb(TARGET, "See whether a guest configuration of xl fits the policy."),
+    "boolean": Verb(TARGET, "List and set the booleans of the policy of a target."),
+    "permissive": Verb(TARGET, "Let types do anything, and log it, for a learning run."),
     "lock": Verb(PACKAGES, "Resolve requirements and write policy.lock."),
     "tree": Verb(PACKAGES, "Show which package requires which."),
     "why": Verb(PACKAGES, "Show why a package is there."),

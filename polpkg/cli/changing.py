@@ -117,6 +117,9 @@ def change_text(outcome: Outcome) -> str:
         for policy in plan.policies
         for boot in policy.boot_files
     ]
+    lax = sorted({name for policy in plan.policies for name in policy.permissive})
+    if lax:
+        lines.append(f"! PERMISSIVE, for a learning run: {', '.join(lax)} (denials are logged and allowed)")
     moved = {name: owner for name, owner in plan.functions.items() if owner != "dom0"}
     if moved:
         lines.append("functions moved out of dom0: " + ", ".join(f"{n} to {o}" for n, o in sorted(moved.items())))

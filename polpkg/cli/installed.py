@@ -24,6 +24,7 @@ def policy_values(policy: PolicyRecord, root: str) -> dict[str, Any]:
         "types": policy.types,
         "attributes": policy.attributes,
         "allow_rules": policy.allow_rules,
+        "permissive": list(policy.permissive),
     }
 
 

@@ -103,6 +103,8 @@ def _policy_lines(policy: PolicyRecord) -> Iterator[str]:
             f" by {policy.backend}, {policy.size:,} bytes"
         )
         yield f"  sha256 {policy.sha256}"
+        if policy.permissive:
+            yield f"! PERMISSIVE, for a learning run: {', '.join(policy.permissive)} (denials are logged and allowed)"
 
 
 def _function_lines(receipt: Receipt, claims: Iterable[Claim]) -> Iterator[str]:

@@ -132,6 +132,8 @@ def make_artifact(
     assembly: Assembly, abi: Abi, slot: Slot, backend: Backend, settings: BuildSettings
 ) -> tuple[PolicyArtifact, tuple[Diagnostic, ...]]:
     """Links and compiles for one slot; the artifact, without its inputs digest, and the warnings of the link."""
+    from polpkg.policy.link.settings import permissive_types
+
     policy, warnings = link_assembly(assembly, abi, mls=settings.mls)
     policydb = compile_policy(policy, backend, settings)
     attributes = sum(1 for symbol in policy.types if symbol.is_attribute)
@@ -146,6 +148,7 @@ def make_artifact(
         allow_rules=count_allow_rules(policy),
         files={POLICYDB_FILE: policydb, **readable_forms(policy)},
         boot_files=slot.boot_files,
+        permissive=permissive_types(policy),
     )
     return artifact, warnings
 

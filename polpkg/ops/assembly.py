@@ -47,12 +47,13 @@ class Owners:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Packages, put together for linking."""
+    """Packages, put together for linking, and the policy.toml that asks for them."""
 
     packages: tuple[PackageFiles, ...]
     instances: dict[str, tuple[Instance, ...]]
     claims: Claims
     sources: tuple[PackageSource, ...]
+    project: Project
 
     def environment(self, abi: Abi, *, mls: bool) -> Environment:
         """What the expansion of these packages depends on."""
@@ -89,7 +90,7 @@ def assemble(locked: Locked, project: Project) -> Assembly:
     sources = tuple(
         package_source(p, instances[p.manifest.name], options.get(p.manifest.name, frozenset())) for p in packages
     )
-    return Assembly(packages, instances, claims, sources)
+    return Assembly(packages, instances, claims, sources, project)
 
 
 def _check_imported(packages: tuple[PackageFiles, ...]) -> None:

@@ -22,13 +22,14 @@ from polpkg.ops.artifacts import (
     with_inputs,
 )
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
+from polpkg.ops.orphans import about_dropped, find_orphans, without_settings
 from polpkg.ops.project_files import ProjectFiles, read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
 from polpkg.ops.upgrade import resolve_upgrade
 from polpkg.packages.lock import render_lock
 from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import read_project
-from polpkg.packages.project_edit import ProjectChange, edit_project
+from polpkg.packages.project_edit import Fact, ProjectChange, edit_project
 from polpkg.packages.stale import why_stale
 from polpkg.targets.generations import current_generation, read_artifact, usable_generation
 from polpkg.targets.plan import Plan, compute_plan
@@ -59,8 +60,8 @@ class ChangeRequest:
 
     `action`: for the history ("install vmv").  `install`: packages to have.  `remove`: packages, or with `instance` one
     instance of each.  `move`: packages whose locked version may change (None: all).  `locked`: the lock must not
-    change.  `instance` and `settings` (KEY to VALUE) are for the packages that are installed.  `target`: facts to
-    record in policy.toml; `xen` goes there too.
+    change.  `instance` and `settings` (KEY to VALUE) are for the packages that are installed.  `booleans`: values to
+    record in policy.toml, None for the package's default again.  `target`: facts to record there; `xen` goes there too.
     """
 
     action: str
@@ -72,7 +73,8 @@ class ChangeRequest:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     options: tuple[tuple[str, str], ...] = ()
     xen: str = ""
-    target: Mapping[str, str | int | bool] = field(default_factory=dict[str, "str | int | bool"])
+    booleans: Mapping[str, bool | None] = field(default_factory=dict[str, "bool | None"])
+    target: Mapping[str, Fact] = field(default_factory=dict[str, "Fact"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,11 @@ def prepare_change(
         edit = replace(edit, instances=_wanted_instances(context, project, request, lock, catalog))
         text = edit_project(before.text, edit, before.file)
         project = read_project(text, before.file)
+    dropped = find_orphans(context, files.lock, lock, project)
+    if dropped:
+        edit = without_settings(edit, project, dropped)
+        text = edit_project(before.text, edit, before.file)
+        project = read_project(text, before.file)
     settings = BuildSettings(
         project.target.backend or DEFAULT_BACKEND,
         project.target.policydb_version or DEFAULT_POLICYDB_VERSION,
@@ -212,7 +219,8 @@ def prepare_change(
     check_expected(wanted.artifacts, project.expect)
     wanted = replace(wanted, unusable=tuple(h.unusable_record for h in hypervisors if not h.is_usable))
     plan = compute_plan(wanted, read_present(target, wanted))
-    return Prepared(wanted, plan, (*warnings, *_left_out(hypervisors, slots)), lock.overrides)
+    told = (*map(about_dropped, dropped), *warnings, *_left_out(hypervisors, slots))
+    return Prepared(wanted, plan, told, lock.overrides)
 
 
 def _with_full_paths(request: ChangeRequest, context: Context) -> ChangeRequest:
@@ -255,6 +263,7 @@ def _first_edit(context: Context, before: Project, request: ChangeRequest) -> Pr
         remove=() if removed_instances else request.remove,
         options=options,
         remove_instances=removed_instances,
+        booleans=request.booleans,
         target=facts,
     )
 

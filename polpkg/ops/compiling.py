@@ -30,14 +30,17 @@ def link_assembly(
 ) -> tuple[LinkedPolicy, tuple[Diagnostic, ...]]:
     """Links the packages for `abi`; the policy and its warnings.
 
-    `for_target` is as in `LinkOptions`.  Raises PolicyError with every finding.
+    It is tuned as the policy.toml of the assembly says.  `for_target` is as in `LinkOptions`.  Raises PolicyError with
+    every finding.
     """
+    from polpkg.ops.tuning import tune
     from polpkg.policy.link import LinkOptions, link
     from polpkg.policy.modules import build_modules
 
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
     result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed, for_target=for_target))
-    return result.policy, result.warnings
+    policy, warnings = tune(result.policy, assembly.project)
+    return policy, (*warnings, *result.warnings)
 
 
 def compile_policy(policy: LinkedPolicy, backend: Backend, settings: BuildSettings) -> bytes:

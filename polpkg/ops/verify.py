@@ -142,7 +142,7 @@ def _compare(
     from polpkg.ops.compiling import BuildSettings
 
     path = policy.boot_files[0].path if policy.boot_files else policy.abi[:12]
-    abi = _find_abi(target, installed, policy)
+    abi = find_abi_of(target, installed, policy)
     if abi is None:
         return _Skipped(f"{path} was not built again: the tables of its hypervisor are not at hand")
     settings = BuildSettings(policy.backend, policy.policydb_version, installed.project.target.mls)
@@ -173,7 +173,7 @@ def _difference(path: str, receipt: Receipt, policy: PolicyRecord, backend_versi
     return f"{path} is not what its packages give when they are built again{because}"
 
 
-def _find_abi(target: Target, installed: Installed, policy: PolicyRecord) -> Abi | None:
+def find_abi_of(target: Target, installed: Installed, policy: PolicyRecord) -> Abi | None:
     """The ABI that a policy was compiled for: of the hypervisor file in the target, or of what policy.toml names."""
     from polpkg.policy.abi.hypervisor import resolve_xen
     from polpkg.targets.probe import probe_hypervisors, read_contents

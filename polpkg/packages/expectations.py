@@ -46,7 +46,7 @@ from polpkg.errors import UsageError
 from polpkg.packages.functions import FUNCTIONS
 from polpkg.packages.manifest import Manifest
 from polpkg.packages.names import did_you_mean
-from polpkg.packages.project import Project, read_instances, read_options
+from polpkg.packages.project import Project, read_booleans, read_instances, read_options
 from polpkg.packages.requirement import Requirement, parse_requirement
 from polpkg.packages.tables import Document, Table, read_toml
 from polpkg.packages.toml_places import find_listed_place
@@ -150,7 +150,7 @@ def read_tests(text: str, file: str, manifest: Manifest) -> PolicyTests:
     """The tests that `text` is.  Raises `PolicyError` (`test-...`) with every problem found."""
     document = Document(text, file, "test", package=manifest.name, locate=find_listed_place)
     root = read_toml(document)
-    booleans = _booleans(root)
+    booleans = read_booleans(root)
     xen = _specifier(root)
     tests = PolicyTests(
         manifest.name,
@@ -197,16 +197,13 @@ def _specifier(table: Table) -> str:
     return specifier
 
 
-def _booleans(table: Table) -> dict[str, bool]:
-    inner = table.table("booleans")
-    return {name: inner.boolean(name) for name in inner.values}
-
-
 def _expectations(root: Table, kind: str, booleans: Mapping[str, bool]) -> Iterator[Expectation]:
     """The `[[kind]]` of the file, each read to its end so that all problems are found."""
     for number, table in enumerate(root.table_list(kind)):
         numbered = Table(root.document, (kind, str(number)), table.values)
-        common = Common(kind, number, numbered.text("name"), _specifier(numbered), {**booleans, **_booleans(numbered)})
+        common = Common(
+            kind, number, numbered.text("name"), _specifier(numbered), {**booleans, **read_booleans(numbered)}
+        )
         yield _READERS[kind](numbered, common)
         numbered.finish()
 

@@ -5,7 +5,9 @@ vmv = ">=1,<2"
 [options]
 vmv = ["audit"]
 [instances.vmv.tenant-a.guests.web]    package, instance, parameter, item
-[target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls
+[booleans]                             values of booleans of the policy, instead of their packages' defaults
+guest_writeconsole = false
+[target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls, permissive
 [indexes.site]                         url, trust, ca-file
 [index-map]                            which index a name belongs to
 [overrides]                            name to the specifier that counts instead of all that packages ask for
@@ -41,7 +43,8 @@ DEFAULT_BASE = ("dom0",)
 class TargetFacts:
     """What policy.toml says about the target; empty, None or the default where it says nothing.
 
-    `xen` is a release and `hypervisor` a file.  `base` are the packages that are always there.
+    `xen` is a release and `hypervisor` a file.  `base` are the packages that are always there.  `permissive` are types
+    whose denials are logged and allowed, for a learning run.
     """
 
     xen: str = ""
@@ -51,6 +54,7 @@ class TargetFacts:
     base: tuple[str, ...] = DEFAULT_BASE
     policydb_version: int | None = None
     mls: bool = False
+    permissive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class IndexSetting:
 class Project:
     """All of a policy.toml.
 
-    `instances`: package to instance to the parameters that are set.  `file` and `text` place what is found wrong later.
+    `instances`: package to instance to the parameters that are set.  `booleans`: their values.  `file` and `text` place
+    what is found wrong later.
     """
 
     packages: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -77,6 +82,7 @@ class Project:
     instances: Mapping[str, Mapping[str, Mapping[str, ParameterValue]]] = field(
         default_factory=dict[str, "Mapping[str, Mapping[str, ParameterValue]]"]
     )
+    booleans: Mapping[str, bool] = field(default_factory=dict[str, bool])
     target: TargetFacts = field(default_factory=TargetFacts)
     indexes: Mapping[str, IndexSetting] = field(default_factory=dict[str, IndexSetting])
     index_map: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -109,6 +115,7 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
         packages=_packages(root.table("packages")),
         options=read_options(root),
         instances=read_instances(root),
+        booleans=read_booleans(root),
         target=_target(root.table("target")),
         indexes={name: _index(table) for name, table in root.tables("indexes")},
         index_map=root.text_map("index-map"),
@@ -131,6 +138,12 @@ def read_options(root: Table) -> dict[str, tuple[str, ...]]:
 def read_instances(root: Table) -> dict[str, dict[str, dict[str, ParameterValue]]]:
     """The instances in `[instances]` of a document: package to instance to the parameters that are set."""
     return {name: _instances(table) for name, table in root.tables("instances")}
+
+
+def read_booleans(table: Table) -> dict[str, bool]:
+    """The values in `[booleans]` of a document or of a table of it, by name."""
+    booleans = table.table("booleans")
+    return {name: booleans.boolean(name) for name in booleans.values}
 
 
 def _packages(table: Table) -> dict[str, str]:
@@ -202,6 +215,7 @@ def _target(table: Table) -> TargetFacts:
         base=table.texts("base") if "base" in table else DEFAULT_BASE,
         policydb_version=table.integer("policydb-version"),
         mls=table.boolean("mls"),
+        permissive=tuple(sorted(set(table.texts("permissive")))),
     )
     table.finish()
     return facts

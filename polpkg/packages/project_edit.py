@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from polpkg.packages.project import DEFAULT_BASE, IndexSetting, Project, TargetFacts, read_project
 from polpkg.packages.toml_writer import toml_key, toml_lines
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from polpkg.packages.manifest import ParameterValue
 
 
+Fact: TypeAlias = str | bool | int | tuple[str, ...]
+"""What a fact of [target] may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectChange:
     """What `install`, `remove` and their options change.
 
     `install`: package to specifier or path; an empty text keeps what a package already has.  `remove`: packages, with
     their options and instances.  `options`: package to options to turn on.  `instances`: package to instance to the
-    parameters to set.  `remove_instances`: (package, instance).  `target`: facts to record, by their key in the file.
+    parameters to set.  `remove_instances`: (package, instance).  `booleans`: their values, None for the default again.
+    `target`: facts to record, by their key in the file.
     `indexes`: those to add or replace, by name; `remove_indexes`: names, with what [index-map] says of them.
     """
 
@@ -31,7 +36,8 @@ class ProjectChange:
         default_factory=dict[str, "Mapping[str, Mapping[str, ParameterValue]]"]
     )
     remove_instances: tuple[tuple[str, str], ...] = ()
-    target: Mapping[str, str | bool | int] = field(default_factory=dict[str, "str | bool | int"])
+    booleans: Mapping[str, bool | None] = field(default_factory=dict[str, "bool | None"])
+    target: Mapping[str, Fact] = field(default_factory=dict[str, "Fact"])
     indexes: Mapping[str, IndexSetting] = field(default_factory=dict[str, IndexSetting])
     remove_indexes: tuple[str, ...] = ()
 
@@ -60,12 +66,15 @@ def apply_change(project: Project, change: ProjectChange) -> Project:
         packages[name] = text or packages.get(name, "*")
     for name, on in change.options.items():
         options[name] = tuple(sorted({*options.get(name, ()), *on}))
+    booleans = {name: value for name, value in project.booleans.items() if name not in change.booleans}
+    booleans |= {name: value for name, value in change.booleans.items() if value is not None}
     facts = {key.replace("-", "_"): value for key, value in change.target.items()}
     return replace(
         project,
         packages=packages,
         options=options,
         instances={package: these for package, these in instances.items() if these},
+        booleans=booleans,
         target=replace(project.target, **facts),
         indexes={name: i for name, i in project.indexes.items() if name not in change.remove_indexes}
         | dict(change.indexes),
@@ -100,6 +109,7 @@ def render_project(project: Project) -> str:
 def _simple_tables(project: Project) -> dict[str, dict[str, object]]:
     return {
         "options": dict(sorted(project.options.items())),
+        "booleans": dict(sorted(project.booleans.items())),
         "target": target_values(project.target),
         "index-map": dict(sorted(project.index_map.items())),
         "overrides": dict(sorted(project.overrides.items())),
@@ -123,8 +133,9 @@ def target_values(facts: TargetFacts) -> dict[str, object]:
         "boot": facts.boot,
         "policydb-version": facts.policydb_version,
         "mls": facts.mls,
+        "permissive": facts.permissive,
     }
-    set_values = {key: value for key, value in values.items() if value not in ("", None, False)}
+    set_values = {key: value for key, value in values.items() if value not in ("", None, False, ())}
     return set_values if facts.base == DEFAULT_BASE else set_values | {"base": facts.base}
 
 
@@ -139,6 +150,9 @@ def _edited(text: str, before: Project, after: Project) -> str:
     document: Any = tomlkit.parse(text)
     _merge(document, "packages", dict(before.packages), dict(after.packages))
     _merge(document, "options", _lists(before.options), _lists(after.options))
+    _merge(document, "booleans", dict(before.booleans), dict(after.booleans))
+    if before.booleans and not after.booleans:
+        del document["booleans"]
     _merge(document, "target", target_values(before.target), target_values(after.target))
     _merge(document, "instances", _plain(before), _plain(after))
     _merge(document, "indexes", dict(_index_values(before)), dict(_index_values(after)))

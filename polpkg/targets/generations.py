@@ -134,6 +134,7 @@ def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord) -> Pol
         files,
         policy.boot_files,
         policy.inputs,
+        policy.permissive,
     )
 
 

@@ -60,7 +60,8 @@ class PolicyRecord:
     """One compiled policy: for which ABI, made by what, how large, and the boot files that hold it.
 
     `abi`: the fingerprint.  `inputs`: a digest of all that went into it, by which whoever compiles can tell that
-    nothing has to be compiled again; empty when not given.  `sha256`, `size`: of the policydb.
+    nothing has to be compiled again; empty when not given.  `sha256`, `size`: of the policydb.  `permissive`: types
+    whose denials are logged and allowed.
     """
 
     abi: str
@@ -75,6 +76,7 @@ class PolicyRecord:
     allow_rules: int
     inputs: str = ""
     boot_files: tuple[BootFile, ...] = ()
+    permissive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ def _package(document: Mapping[str, Any]) -> PackageRecord:
 def policy_document(policy: PolicyRecord) -> dict[str, Any]:
     """`policy` as it stands in JSON, here and in what commands print."""
     values = {name: getattr(policy, name) for name in PolicyRecord.__dataclass_fields__}
-    return {**values, "boot_files": [_boot_document(boot) for boot in policy.boot_files]}
+    boot_files = [_boot_document(boot) for boot in policy.boot_files]
+    return {**values, "boot_files": boot_files, "permissive": list(policy.permissive)}
 
 
 def _policy(document: Mapping[str, Any]) -> PolicyRecord:
@@ -200,6 +203,7 @@ def _policy(document: Mapping[str, Any]) -> PolicyRecord:
         allow_rules=int(document["allow_rules"]),
         inputs=str(document.get("inputs", "")),
         boot_files=tuple(_boot_file(each) for each in document["boot_files"]),
+        permissive=tuple(str(each) for each in document.get("permissive", ())),
     )
 
 

@@ -29,6 +29,7 @@ class PolicyArtifact:
     files: Mapping[str, bytes] = field(repr=False)
     boot_files: tuple[BootFile, ...]
     inputs: str = ""
+    permissive: tuple[str, ...] = ()
 
     @property
     def record(self) -> PolicyRecord:
@@ -47,6 +48,7 @@ class PolicyArtifact:
             self.allow_rules,
             self.inputs,
             self.boot_files,
+            self.permissive,
         )
 
 
