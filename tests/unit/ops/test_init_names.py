@@ -33,7 +33,9 @@ def test_what_is_written_is_short_and_reads_back(has_guests):
     assert (manifest.name, manifest.owns) == ("my-role", ("my_role_*",))
     assert manifest.assertions
     assert manifest.functions.provides == (("domain-builder", "domain-manager") if has_guests else ())
+    tests = written.pop("tests/policy.toml")
     assert all(len(text.splitlines()) < 40 for text in written.values())
+    assert len(tests.splitlines()) < 50  # one of each expectation
 
 
 @pytest.mark.parametrize(
