@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from polpkg.ops.assembly import Assembly
     from polpkg.ops.context import Context
     from polpkg.ops.resolution import Locked
     from polpkg.ops.review import PolicyReview
@@ -369,12 +370,12 @@ class _Builder:
         reused = {slot: artifact for slot in slots if (artifact := self._reuse(slot, inputs[slot]))}
         warnings: tuple[Diagnostic, ...] = ()
         if self.receipt is not None and len(reused) == len(slots):
-            functions = self.receipt.functions
+            functions, system = self.receipt.functions, self._kept_system_files(self.receipt)
         else:
             from polpkg.ops.assembly import assemble
 
             assembly = assemble(self._load(), self.project)
-            functions = assembly.claims.summary()
+            functions, system = assembly.claims.summary(), self._system_files(assembly)
             for slot in slots:
                 if slot not in reused:
                     artifact, found = make_artifact(assembly, slot.abi(self.target), slot, backend, self.settings)
@@ -382,7 +383,30 @@ class _Builder:
                     warnings = (*warnings, *found)
         packages = tuple(PackageRecord(p.name, p.version, p.index, p.sha256) for p in self.lock.packages)
         artifacts = tuple(reused[slot] for slot in slots)
-        return WantedState(self.text, lock_text, packages, functions, artifacts, action), warnings
+        return WantedState(self.text, lock_text, packages, functions, artifacts, action, system=system), warnings
+
+    def _system_files(self, assembly: Assembly) -> dict[str, bytes]:
+        """The files by which the target labels the devices of instances at run time."""
+        from polpkg.ops.device_labels import device_labels
+
+        instances = (instance for each in assembly.instances.values() for instance in each)
+        labels = device_labels(instances, mls=self.settings.mls)
+        if not labels:
+            return {}
+        from polpkg.targets.devices.unit import device_files
+
+        return device_files(labels)
+
+    def _kept_system_files(self, receipt: Receipt) -> dict[str, bytes]:
+        """Those of the current generation, which was made from the same."""
+        from polpkg.targets.generations import read_system_files
+
+        try:
+            return read_system_files(self.target, receipt)
+        except TargetError:  # damaged: made again, as a damaged policy is
+            from polpkg.ops.assembly import assemble
+
+            return self._system_files(assemble(self._load(), self.project))
 
     def _load(self) -> Locked:
         catalog = self.catalog or self.context.catalog(self.project, self.project.requirements)

@@ -30,7 +30,7 @@ from polpkg.targets.layout import (
     undo_path,
     unfinished_path,
 )
-from polpkg.targets.plan import RemoveBootFile, WriteBootFile, WriteConfiguration, WriteGeneration, backup_file
+from polpkg.targets.plan import RemoveBootFile, RemoveSystemFile, WriteGeneration, backup_file
 from polpkg.targets.plan_text import plan_document
 from polpkg.targets.receipt import Receipt, render_receipt
 from polpkg.targets.recovery import carry_out, close, discard_generation, find_damage, is_interrupted, sweep, undo
@@ -38,7 +38,7 @@ from polpkg.targets.recovery import carry_out, close, discard_generation, find_d
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from polpkg.targets.plan import Plan
+    from polpkg.targets.plan import FileAction, Plan
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
 
@@ -101,7 +101,7 @@ def _check(target: Target, plan: Plan) -> None:
         names = (*generation.files, *map(backup_file, generation.backups))
         sizes |= {f"{folder}/{name}": share for name in names}
     for position, change in enumerate(plan.file_changes):
-        if not isinstance(change, RemoveBootFile):
+        if not isinstance(change, (RemoveBootFile, RemoveSystemFile)):
             sizes[change.path] = change.size
         sizes[f"{undo_path(plan.generation)}/{kept_name(position)}"] = _size(target, change.path)
         if _digest(target, change.path) != change.before:
@@ -142,8 +142,8 @@ def _receipt(plan: Plan, wanted: WantedState, files: Mapping[str, bytes], create
     )
 
 
-def _file_change(action: WriteBootFile | RemoveBootFile | WriteConfiguration) -> FileChange:
-    if isinstance(action, RemoveBootFile):
+def _file_change(action: FileAction) -> FileChange:
+    if isinstance(action, (RemoveBootFile, RemoveSystemFile)):
         return FileChange(action.path, action.before, None, None)
     return FileChange(action.path, action.before, action.sha256, action.source)
 

@@ -19,8 +19,10 @@ from polpkg.targets.layout import (
     POLICYDB_FILE,
     PROJECT_FILE,
     RECEIPT_FILE,
+    SYSTEM_FILES,
     artifact_folder,
     generation_path,
+    system_file,
 )
 from polpkg.targets.receipt import PolicyRecord, Receipt, parse_receipt
 from polpkg.targets.wanted import PolicyArtifact, WantedState
@@ -148,7 +150,14 @@ def read_state(target: Target, receipt: Receipt, action: str) -> WantedState:
         tuple(read_artifact(target, receipt, policy) for policy in receipt.policies),
         action,
         receipt.unusable,
+        read_system_files(target, receipt),
     )
+
+
+def read_system_files(target: Target, receipt: Receipt) -> dict[str, bytes]:
+    """The files that a generation has outside /etc/polpkg and /boot, by path.  Raises TargetError."""
+    there = (path for path in sorted(SYSTEM_FILES) if system_file(path) in receipt.files)
+    return {path: read_generation_file(target, receipt, system_file(path)) for path in there}
 
 
 def read_marks(target: Target) -> Marks:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import read_document, render_document
-from polpkg.targets.layout import JOURNAL, PROJECT, PROJECT_LOCK, is_policy_path
+from polpkg.targets.layout import JOURNAL, PROJECT, PROJECT_LOCK, SYSTEM_FILES, is_policy_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ def _journal(document: Mapping[str, Any]) -> Journal:
 def _change(document: Mapping[str, Any]) -> FileChange:
     before, after, source = (_text_or_none(document[key]) for key in ("before", "after", "source"))
     change = FileChange(str(document["path"]), before, after, source)
-    if change.path not in {PROJECT, PROJECT_LOCK} and not is_policy_path(change.path):
+    if change.path not in {PROJECT, PROJECT_LOCK, *SYSTEM_FILES} and not is_policy_path(change.path):
         raise ValueError(f"{change.path} is not a file that polpkg writes")
     return change
 

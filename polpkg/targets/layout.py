@@ -21,6 +21,14 @@ POLICYDB_FILE = "policydb"
 BACKUP = "backup"
 """Where a generation keeps the files of others that it replaced."""
 
+SYSTEM = "system"
+"""Where a generation keeps the files that the target itself has outside /etc/polpkg and /boot."""
+
+DEVICES_UNIT = "/etc/systemd/system/polpkg-devices.service"
+DEVICES_DROP_IN = "/etc/systemd/system/multi-user.target.d/polpkg-devices.conf"
+SYSTEM_FILES = frozenset((DEVICES_UNIT, DEVICES_DROP_IN))
+"""All such files that there can be: nothing else outside is ever written or removed."""
+
 BOOT = "/boot"
 POLICY_PREFIX = "xenpolicy-"
 """How the name of a policy in /boot begins, and of nothing else there: older GRUB scripts list such files as Xen."""
@@ -47,6 +55,11 @@ def undo_path(number: int) -> str:
 def discarded_path(number: int) -> str:
     """Where generation `number` is moved, at once, before it is deleted file by file."""
     return f"{GENERATIONS}/.old-{number}"
+
+
+def system_file(path: str) -> str:
+    """Where, in a generation, the file that a target has at `path` is kept."""
+    return f"{SYSTEM}{path}"
 
 
 def artifact_folder(fingerprint: str) -> str:

@@ -20,7 +20,9 @@ from polpkg.targets.layout import (
     PROJECT,
     PROJECT_FILE,
     PROJECT_LOCK,
+    SYSTEM_FILES,
     artifact_folder,
+    system_file,
 )
 from polpkg.targets.present import PresentState
 from polpkg.targets.receipt import PackageRecord, PolicyRecord, Receipt
@@ -71,6 +73,23 @@ class WriteConfiguration(NamedTuple):
     before: str | None
 
 
+class WriteSystemFile(NamedTuple):
+    """Write a file that the target itself has: the file `source` of the generation."""
+
+    path: str
+    source: str
+    sha256: str
+    size: int
+    before: str | None
+
+
+class RemoveSystemFile(NamedTuple):
+    """Remove a file that polpkg wrote and that is not wanted any more."""
+
+    path: str
+    before: str
+
+
 class SwitchCurrent(NamedTuple):
     """Make generation `number` the current one."""
 
@@ -84,7 +103,10 @@ class PruneGeneration(NamedTuple):
     number: int
 
 
-Action = WriteGeneration | WriteBootFile | RemoveBootFile | WriteConfiguration | SwitchCurrent | PruneGeneration
+FileAction = WriteBootFile | RemoveBootFile | WriteConfiguration | WriteSystemFile | RemoveSystemFile
+"""What changes one file outside the generations."""
+
+Action = WriteGeneration | FileAction | SwitchCurrent | PruneGeneration
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +138,9 @@ class Plan:
         return next((each for each in self.actions if isinstance(each, WriteGeneration)), None)
 
     @property
-    def file_changes(self) -> tuple[WriteBootFile | RemoveBootFile | WriteConfiguration, ...]:
+    def file_changes(self) -> tuple[FileAction, ...]:
         """What changes outside the generations."""
-        kinds = (WriteBootFile, RemoveBootFile, WriteConfiguration)
-        return tuple(each for each in self.actions if isinstance(each, kinds))
+        return tuple(each for each in self.actions if isinstance(each, FileAction))
 
     @property
     def pruned(self) -> tuple[int, ...]:
@@ -130,13 +151,14 @@ class Plan:
 def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFAULT_KEEP) -> Plan:
     """How `present` becomes `wanted`; `keep` generations stay."""
     boot, notes = _compare_boot_files(wanted, present)
+    system, kept = _compare_system_files(wanted, present)
     configuration = _compare_configuration(wanted, present)
     files = {path: digest(content) for path, content in wanted.files.items()}
-    backups = _find_backups(present, (*boot, *configuration))
+    backups = _find_backups(present, (*boot, *system, *configuration))
     receipt = present.receipt
     previous = receipt.generation if receipt else None
     number = previous or 0
-    actions: list[Action] = [*boot, *configuration]
+    actions: list[Action] = [*boot, *system, *configuration]
     if receipt is None or backups or not _holds(receipt, wanted, files):
         number = max((*present.numbers, number)) + 1
         size = sum(map(len, wanted.files.values())) + sum(present.sizes[path] for path in backups)
@@ -151,7 +173,7 @@ def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFA
         wanted.packages,
         wanted.functions,
         wanted.records,
-        (*notes, *(_backup_note(path, number, previous) for path in backups)),
+        (*notes, *kept, *(_backup_note(path, number, previous) for path in backups)),
     )
 
 
@@ -222,6 +244,26 @@ def _reason_to_keep(path: str, before: str, policy: PolicyRecord, present: Prese
     return f"{path} is left as it is for {', '.join(still)}, which is still there" if still else ""
 
 
+def _compare_system_files(
+    wanted: WantedState, present: PresentState
+) -> tuple[list[WriteSystemFile | RemoveSystemFile], list[str]]:
+    held: Mapping[str, str] = present.receipt.files if present.receipt else {}
+    actions: list[WriteSystemFile | RemoveSystemFile] = []
+    notes: list[str] = []
+    for path in sorted(SYSTEM_FILES):
+        before, content, ours = present.digests.get(path), wanted.system.get(path), held.get(system_file(path))
+        if content is not None:
+            if before != digest(content):
+                actions.append(WriteSystemFile(path, system_file(path), digest(content), len(content), before))
+        elif ours is None or before is None:
+            continue
+        elif before == ours:
+            actions.append(RemoveSystemFile(path, before))
+        else:
+            notes.append(f"{path} is no longer needed, but it was changed since polpkg wrote it: left as it is")
+    return actions, notes
+
+
 def _compare_configuration(wanted: WantedState, present: PresentState) -> list[WriteConfiguration]:
     files = ((PROJECT, PROJECT_FILE, wanted.project), (PROJECT_LOCK, LOCK_FILE, wanted.lock))
     return [
@@ -231,9 +273,7 @@ def _compare_configuration(wanted: WantedState, present: PresentState) -> list[W
     ]
 
 
-def _find_backups(
-    present: PresentState, changes: Iterable[WriteBootFile | RemoveBootFile | WriteConfiguration]
-) -> dict[str, str]:
+def _find_backups(present: PresentState, changes: Iterable[FileAction]) -> dict[str, str]:
     """The files that are replaced and that no generation has: somebody else's policy, a policy.toml edited by hand."""
     held: Mapping[str, str] = present.receipt.files if present.receipt else {}
     backups: dict[str, str] = {}
@@ -241,7 +281,9 @@ def _find_backups(
         match change:
             case WriteBootFile(path, before=str(before), replaces="foreign"):
                 backups[path] = before
-            case WriteConfiguration(path, source=source, before=str(before)) if held.get(source) != before:
+            case WriteConfiguration(path, source=source, before=str(before)) | WriteSystemFile(
+                path, source=source, before=str(before)
+            ) if held.get(source) != before:
                 backups[path] = before
             case _:
                 pass

@@ -10,10 +10,12 @@ from polpkg.targets.plan import (
     Plan,
     PruneGeneration,
     RemoveBootFile,
+    RemoveSystemFile,
     SwitchCurrent,
     WriteBootFile,
     WriteConfiguration,
     WriteGeneration,
+    WriteSystemFile,
 )
 from polpkg.targets.receipt import package_document, policy_document
 
@@ -27,6 +29,8 @@ _NAMES: dict[type[Action], str] = {
     WriteBootFile: "write-boot-file",
     RemoveBootFile: "remove-boot-file",
     WriteConfiguration: "write-configuration",
+    WriteSystemFile: "write-system-file",
+    RemoveSystemFile: "remove-system-file",
     SwitchCurrent: "switch-current",
     PruneGeneration: "prune-generation",
 }
@@ -68,8 +72,10 @@ def _action_line(action: Action) -> str:
             return f"write {path} ({size} bytes, {told[replaces]})"
         case RemoveBootFile(path):
             return f"remove {path}: nothing boots with it any more"
-        case WriteConfiguration(path):
+        case WriteConfiguration(path) | WriteSystemFile(path):
             return f"write {path}"
+        case RemoveSystemFile(path):
+            return f"remove {path}: nothing needs it any more"
         case SwitchCurrent(previous, number):
             return f"make generation {number} current" + (f" instead of {previous}" if previous else "")
         case PruneGeneration(number):

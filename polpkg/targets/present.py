@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.targets.document import digest
 from polpkg.targets.generations import Marks, generation_numbers, read_marks, usable_generation
-from polpkg.targets.layout import PROJECT, PROJECT_LOCK
+from polpkg.targets.layout import PROJECT, PROJECT_LOCK, SYSTEM_FILES
 from polpkg.targets.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ class PresentState:
 def read_present(target: Target, wanted: WantedState) -> PresentState:
     """What `target` has where `wanted` would change it.  Raises TargetError."""
     receipt = usable_generation(target)
-    paths = {PROJECT, PROJECT_LOCK, *(boot.path for each in wanted.artifacts for boot in each.boot_files)}
+    paths = {
+        PROJECT,
+        PROJECT_LOCK,
+        *SYSTEM_FILES,
+        *(boot.path for each in wanted.artifacts for boot in each.boot_files),
+    }
     known = receipt.hypervisors if receipt else ()
     found = _read_files(target, paths | set(receipt.boot_files if receipt else ()))
     return PresentState(

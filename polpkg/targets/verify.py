@@ -19,8 +19,10 @@ from polpkg.targets.layout import (
     PROJECT,
     PROJECT_FILE,
     PROJECT_LOCK,
+    SYSTEM_FILES,
     artifact_folder,
     generation_path,
+    system_file,
 )
 from polpkg.targets.probe import probe_hypervisors
 from polpkg.targets.recovery import is_interrupted
@@ -105,6 +107,9 @@ def _boot_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
 def _configuration_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
     for path, relative in ((PROJECT, PROJECT_FILE), (PROJECT_LOCK, LOCK_FILE)):
         yield from _compare(target, path, receipt.files.get(relative, ""))
+    for path in sorted(SYSTEM_FILES):
+        if (sha256 := receipt.files.get(system_file(path))) is not None:
+            yield from _compare(target, path, sha256)
 
 
 def _hypervisor_drift(target: Target, receipt: Receipt, read: Reader | None) -> Iterator[Drift]:

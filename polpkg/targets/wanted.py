@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from polpkg.targets.document import digest
-from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, artifact_folder
+from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, artifact_folder, system_file
 from polpkg.targets.receipt import BootFile, PackageRecord, PolicyRecord, UnusableRecord
 
 
@@ -58,6 +58,7 @@ class WantedState:
 
     `project`, `lock`: the bytes of policy.toml and policy.lock.  `action`: what was asked for, for the history
     ("install vmv").  `functions`: the owner of each.  `unusable`: hypervisor files that can take no policy; only noted.
+    `system`: files of `SYSTEM_FILES` by their path; those that are not in it are not wanted.
     """
 
     project: bytes
@@ -67,6 +68,7 @@ class WantedState:
     artifacts: tuple[PolicyArtifact, ...]
     action: str
     unusable: tuple[UnusableRecord, ...] = ()
+    system: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
     @property
     def records(self) -> tuple[PolicyRecord, ...]:
@@ -77,6 +79,7 @@ class WantedState:
     def files(self) -> dict[str, bytes]:
         """The files of a generation that holds this state, but for its plan, its receipt and its backups."""
         files = {PROJECT_FILE: self.project, LOCK_FILE: self.lock}
+        files |= {system_file(path): content for path, content in self.system.items()}
         for artifact in self.artifacts:
             folder = artifact_folder(artifact.abi_fingerprint)
             files |= {f"{folder}/{name}": content for name, content in artifact.files.items()}
