@@ -311,7 +311,7 @@ def _lock(
     if (
         previous is not None
         and not movable
-        and not why_stale(previous, requirements, project.options, project.overrides)
+        and not why_stale(previous, requirements, project.options, project.overrides, project.index_map)
     ):
         return previous, None
     _check_movable(request.move or frozenset(), requirements, previous)

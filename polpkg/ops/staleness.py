@@ -24,25 +24,33 @@ def check_fresh(project: Project, lock: Lockfile, requirements: Iterable[Require
     There is a finding for each reason, placed at its line of policy.toml, or of the lock where that is the one to
     look at.
     """
-    reasons = why_stale(lock, requirements, project.options, project.overrides)
+    reasons = why_stale(lock, requirements, project.options, project.overrides, project.index_map)
     if reasons:
         raise PendingError.of(_finding(project, lock, reason) for reason in reasons)
 
 
 def _finding(project: Project, lock: Lockfile, reason: StaleReason) -> Diagnostic:
-    in_project = reason.table and reason.package in getattr(project, reason.table)
-    file, text = (project.file, project.text) if in_project else (lock.file, lock.text)
-    line, column = _place_in_project(project, reason) if in_project else _place_in_lock(lock, reason)
+    keys = _keys_in_project(project, reason)
+    file, text = (project.file, project.text) if keys else (lock.file, lock.text)
+    line, column = _place_in_project(project, keys) if keys else _place_in_lock(lock, reason)
     origin = Origin("", "", file, line, column) if line else None
     excerpt = text.split("\n")[line - 1] if line else ""
     hint = "`polpkg sync` without --locked" if project.file == PROJECT else "run `polpkg lock`"
     return Diagnostic("stale-lock", reason.text, origin, hint, excerpt, column)
 
 
-def _place_in_project(project: Project, reason: StaleReason) -> tuple[int, int]:
+def _keys_in_project(project: Project, reason: StaleReason) -> tuple[str, ...]:
+    """The key of policy.toml that is at odds; nothing when it is the lock that has the line to look at."""
+    if reason.table and reason.package in getattr(project, reason.table):
+        return reason.table.replace("_", "-"), reason.package
+    return ("target", "base") if reason.table == "packages" and reason.package in project.target.base else ()
+
+
+def _place_in_project(project: Project, keys: tuple[str, ...]) -> tuple[int, int]:
+    """The line and column of a key; (0, 0) when policy.toml leaves it at its default."""
     from polpkg.packages.toml_places import find_place
 
-    return find_place(project.text, (reason.table, reason.package))
+    return find_place(project.text, keys)
 
 
 def _place_in_lock(lock: Lockfile, reason: StaleReason) -> tuple[int, int]:

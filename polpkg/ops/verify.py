@@ -90,7 +90,9 @@ def _stale(installed: Installed) -> Iterator[Finding]:
     from polpkg.packages.stale import why_stale
 
     project = installed.project
-    for reason in why_stale(installed.lock, project.requirements, project.options, project.overrides):
+    for reason in why_stale(
+        installed.lock, project.requirements, project.options, project.overrides, project.index_map
+    ):
         yield Finding("stale-lock", PROJECT, f"the lock is not an answer to policy.toml: {reason}")
 
 

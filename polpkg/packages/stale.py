@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class StaleReason(NamedTuple):
     """One reason, as a sentence.
 
-    It is about `package`, in the table `table` of policy.toml, or in the lock when `table` is empty.
+    It is about `package`, in the table `table` of policy.toml (a field of `Project`), or in the lock when it is empty.
     """
 
     text: str
@@ -32,6 +32,7 @@ def why_stale(
     requirements: Iterable[Requirement],
     options: Mapping[str, tuple[str, ...]],
     overrides: Mapping[str, str] | None = None,
+    index_map: Mapping[str, str] | None = None,
 ) -> tuple[StaleReason, ...]:
     """Why `lock` is not an answer to what is asked for; nothing when it is one."""
     roots = sorted(set(requirements))
@@ -41,6 +42,7 @@ def why_stale(
         *_other_options(lock, options),
         *_options_of_absent(lock, options),
         *_other_overrides(lock, overrides or {}),
+        *_other_indexes(lock, index_map or {}),
         *(StaleReason(f"nothing requires {package}", package.name) for package in _unneeded(lock, roots)),
     )
 
@@ -89,6 +91,14 @@ def _other_overrides(lock: Lockfile, overrides: Mapping[str, str]) -> Iterator[S
         if wanted != locked:
             text = f"override of {package.name}: {wanted or 'none'} wanted, {locked or 'none'} locked"
             yield StaleReason(text, package.name, "overrides" if wanted else "")
+
+
+def _other_indexes(lock: Lockfile, index_map: Mapping[str, str]) -> Iterator[StaleReason]:
+    for package in lock.packages:
+        mapped = index_map.get(package.name, package.index)
+        if package.index not in (mapped, PATH):
+            text = f"{package.name} belongs to the index {mapped}, and is locked from {package.index}"
+            yield StaleReason(text, package.name, "index_map")
 
 
 def _unneeded(lock: Lockfile, roots: Iterable[Requirement]) -> Iterator[LockedPackage]:

@@ -390,6 +390,38 @@ def test_sync_locked_names_the_line(call, installed):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (
+            '[packages]\nscore = "*"\n[target]\nxen = "4.17"\nbase = ["netdom"]\n',
+            5,
+            "requires netdom, which is not locked",
+        ),
+        (
+            '[target]\nbase = []\n[index-map]\nscore = "site"\n[packages]\nscore = "*"\n',
+            4,
+            "score belongs to the index site",
+        ),
+        ('[target]\nbase = []\n[packages]\nscore = "*"\n[options]\nscore = ["x"]\n', 6, "options of score: x wanted"),
+        (
+            '[target]\nbase = []\n[overrides]\nscore = "<1"\n[packages]\nscore = "*"\n',
+            4,
+            "override of score: <1 wanted",
+        ),
+    ],
+)
+def test_lock_check_names_the_line(call, tmp_path, text, line, said):
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[target]\nbase = []\n[packages]\nscore = "*"\n')
+    assert call("lock").code == 0
+    policy.write_text(text)
+    for words in (("lock", "--check"), ("sync", "--locked", "--root", "r", "--xen", "4.17")):
+        done = call(*words, "--json")
+        assert (done.code, done.document["error"]["code"]) == (10, "stale-lock")
+        assert (said in done.document["error"]["message"], done.document["error"]["where"]["line"]) == (True, line)
+
+
 def test_a_lock_is_replaced_and_never_written_into(call, tmp_path):
     (tmp_path / "policy.toml").write_text('[packages]\nscore = "*"\n')
     call("lock")

@@ -69,3 +69,11 @@ def test_other_overrides_make_it_stale(wanted, held, text, table):
 
 def test_an_override_of_what_is_not_needed_changes_nothing():
     assert why_stale(LOCK, [Requirement("a")], ON, {"z": "==1"}) == ()
+
+
+def test_a_package_that_was_mapped_to_another_index():
+    first = LOCK.packages[0]
+    (reason,) = why_stale(LOCK, [Requirement("a")], ON, None, {first.name: "elsewhere"})
+    assert (reason.package, reason.table) == (first.name, "index_map")
+    assert str(reason) == f"{first.name} belongs to the index elsewhere, and is locked from {first.index}"
+    assert why_stale(LOCK, [Requirement("a")], ON, None, {first.name: first.index, "z": "elsewhere"}) == ()
