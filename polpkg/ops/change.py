@@ -199,7 +199,8 @@ def prepare_change(
     edit = _first_edit(context, before, request)
     text = edit_project(before.text, edit, before.file)
     project = read_project(text, before.file)
-    lock, catalog = _lock(context, project, files.lock, request, slots[0].release)
+    as_it_is = replace(project, text=before.text)  # what is wrong has its place in the file, not in the edited text
+    lock, catalog = _lock(context, as_it_is, files.lock, request, slots[0].release)
     if request.instance or request.settings:
         # One edit from the old text: a package that is new has no default instance to keep.
         edit = replace(edit, instances=_wanted_instances(context, project, request, lock, catalog))
