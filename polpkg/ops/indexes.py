@@ -78,7 +78,7 @@ def add_index(context: Context, place: EditedPlace, name: str, setting: IndexSet
     """Makes policy.toml name an index.
 
     A directory must be an index already; a server is not asked anything.  Raises UsageError (`bad-index-name`,
-    `index-exists`, `no-such-index`, `bad-index-url`) and TrustError `no-pinned-root`.
+    `index-exists`, `no-such-index`, `bad-index-url`, `no-such-file`) and TrustError `no-pinned-root`.
     """
     _check_name(name)
     is_server = setting.location.lower().startswith(("http://", "https://"))
@@ -88,7 +88,7 @@ def add_index(context: Context, place: EditedPlace, name: str, setting: IndexSet
             f"index {name} is on the network and has no pinned root key",
             hint="if you accept that, add --trust none",
         )
-    written = setting if "://" in setting.location else _as_written(context, place, setting)
+    written = _as_written(context, place, setting)
     before = place.read()
     known = before.indexes.get(name)
     if known is not None and known != written:
@@ -105,11 +105,22 @@ def _check_name(name: str) -> None:
 
 
 def _as_written(context: Context, place: EditedPlace, setting: IndexSetting) -> IndexSetting:
-    """A directory inside the project folder by its path from there, so that both can be moved; any other in full."""
-    full = context.locate(setting.location)
+    """The setting with paths that hold where policy.toml is."""
+    location, ca_file = setting.location, setting.ca_file
+    if ca_file and not context.locate(ca_file).is_file():
+        raise UsageError("no-such-file", f"there is no file {ca_file}", hint="--ca-file names certificates in PEM")
+    return replace(
+        setting,
+        location=location if "://" in location else _path_from(place, context.locate(location)),
+        ca_file=_path_from(place, context.locate(ca_file)) if ca_file else "",
+    )
+
+
+def _path_from(place: EditedPlace, full: Path) -> str:
+    """What is inside the project folder by its path from there, so that both can be moved; anything else in full."""
     if place.folder is not None and full.is_relative_to(place.folder.resolve()):
-        return replace(setting, location=f"./{os.path.relpath(full, place.folder.resolve())}")
-    return replace(setting, location=str(full))
+        return f"./{os.path.relpath(full, place.folder.resolve())}"
+    return str(full)
 
 
 def _shadowed(context: Context, name: str, setting: IndexSetting, project: Project) -> tuple[str, ...]:

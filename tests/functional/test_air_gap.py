@@ -175,6 +175,7 @@ def test_a_bundle_of_what_is_bundled_clashes_with_nothing(call, tmp_path, no_net
         (("site", URL), 4, "no-pinned-root"),
         (("site", "http://me:secret@127.0.0.1:9/x", "--trust", "none"), 2, "bad-index-url"),
         (("site", "ftp://127.0.0.1/x"), 2, "unknown-index-kind"),
+        (("site", URL, "--trust", "none", "--ca-file", "nowhere.pem"), 2, "no-such-file"),
         (("site", "dist", "--trust", "all"), 2, "usage"),
         (("other", "dist2"), 2, "index-exists"),
     ],
@@ -196,6 +197,17 @@ def test_index_add_of_a_server_asks_it_nothing(call, tmp_path, no_network):
     assert done.code == 0
     assert f'[indexes.hub]\nurl = "{URL}"\ntrust = "none"\n' in (tmp_path / "policy.toml").read_text()
     assert call("index", "list").out.splitlines()[1].split() == ["hub", URL, "without", "a", "pinned", "root"]
+
+
+@pytest.mark.parametrize(("project", "written"), [(".", "./ca.pem"), ("p", "{here}/ca.pem")])
+def test_the_certificates_of_an_index_are_found_from_policy_toml(call, tmp_path, project, written):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "ca.pem").write_text("no certificates")
+    done = call("index", "add", "hub", URL, "--trust", "none", "--ca-file", "ca.pem", "--project", project, "--json")
+    assert done.document["ca_file"] == written.format(here=tmp_path)
+    done = call("lock", "--project", project, "--json")
+    assert done.document["error"]["code"] == "bad-ca-file"
+    assert "No such file" not in done.document["error"]["message"]
 
 
 def test_index_list(call, tmp_path):
