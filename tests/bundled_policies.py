@@ -23,7 +23,20 @@ BUNDLED = ROOT / "polpkg/bundled"
 FILES = {
     directory.name: read_package_directory(directory)
     for directory in (
-        *(BUNDLED / name for name in ("xen-base", "domu", "dom0")),
+        *(
+            BUNDLED / name
+            for name in (
+                "xen-base",
+                "domu",
+                "dom0",
+                "dom0less",
+                "domu-isolated",
+                "domu-nomigrate",
+                "stubdom",
+                "xenstoredom",
+                "xen-compat",
+            )
+        ),
         *(ROOT / f"plugins/vmv/src/polpkg_vmv/packages/{name}" for name in ("score", "vmv")),
         *(ROOT / f"plugins/{name}/src/polpkg_{name}/packages/{name}" for name in ("netdom", "stordom")),
     )
@@ -130,7 +143,8 @@ class Grants:
 
 
 def _value(expression, setting) -> bool:
-    """The value of a condition that is a boolean alone, as all in these packages are."""
-    (word,) = expression
+    """The value of a condition that is a boolean or its negation, as all in these packages are."""
+    word, *negations = expression
     assert not isinstance(word, BooleanOperator)
-    return setting[word]
+    assert negations in ([], [BooleanOperator.NOT])
+    return setting[word] is not bool(negations)

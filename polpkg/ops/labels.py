@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.ops.installed_packages import read_installed_packages
 from polpkg.ops.policies import find_generation, read_installed_policy
+from polpkg.packages.names import identifier_of
 from polpkg.plugin.values import XlKey
 from polpkg.policy.analysis.contexts import context_of
 
@@ -60,9 +61,10 @@ def _with_build_labels(labels: Iterable[Label], policy: LinkedPolicy) -> Iterato
 
     before = AccessDecider(policy).turning_into()
     for label in labels:
-        building = before.get(policy.number_of_type(label.context.split(":")[2]))
+        user, role, type_name, *level = label.context.split(":", 3)
+        building = before.get(policy.number_of_type(type_name))
         if building is not None and label.xl == XlKey.SECLABEL.value:
-            context = context_of(policy, policy.types[building].name)
+            context = ":".join((user, role, policy.types[building].name, *level))
             yield label._replace(kind="build", context=context, xl=XlKey.INIT_SECLABEL.value)
         yield label
 
@@ -75,9 +77,13 @@ def _labels(manifest: Manifest, instance: Instance, role: Role | None, policy: L
             yield Label(manifest.name, instance.name, manifest.role, "guest", context, XlKey.SECLABEL.value)
         return
     for label in role.labels:
+        xl = label.xl.value if label.xl else ""
         for item, type_name in _type_names(label, instance):
-            xl, context = label.xl.value if label.xl else "", context_of(policy, type_name)
-            yield Label(manifest.name, instance.name, role.name, label.kind, context, xl, item)
+            if policy.number_of_type(type_name) < 0:
+                continue
+            for user in _users(label, instance):
+                context = context_of(policy, type_name, user)
+                yield Label(manifest.name, instance.name, role.name, label.kind, context, xl, item)
 
 
 def _type_names(label: RoleLabel, instance: Instance) -> Iterator[tuple[str, str]]:
@@ -88,3 +94,10 @@ def _type_names(label: RoleLabel, instance: Instance) -> Iterator[tuple[str, str
     items = instance.parameters.get(label.each, ())
     for item in items if isinstance(items, tuple) else ():
         yield item, label.type_name(instance.prefix, item)
+
+
+def _users(label: RoleLabel, instance: Instance) -> tuple[str, ...]:
+    """The users that the label exists with, in the order of the parameter; `""` for whoever may have it."""
+    items = instance.parameters.get(label.users, ()) if label.users else ()
+    users = items if isinstance(items, tuple) else ()
+    return tuple(f"{instance.prefix}_{identifier_of(item)}_u" for item in users) or ("",)

@@ -43,18 +43,20 @@ _DOM0 = Owner(DOM0_TYPE, DOM0)
 class Claims:
     """The owners of every function for every client.
 
-    `table`: function to client to owners, complete.  `ordinary`: function to the owners for a client that no package
-    treats specially.
+    `table`: function to client to owners, complete.  `ordinary`: function to the owners for clients that no package
+    treats specially, for people.  `services`: function to the owners for a domain that is nobody's guest, as domains
+    that serve others are: whoever claims every client, not who was given some guest.
     """
 
     table: Mapping[str, Mapping[str, tuple[Owner, ...]]]
     ordinary: Mapping[str, tuple[Owner, ...]]
+    services: Mapping[str, tuple[Owner, ...]]
     _owned: dict[str, dict[str, list[str]]] = field(
         default_factory=dict[str, dict[str, list[str]]], init=False, repr=False, compare=False
     )
 
     def owners(self, function: str, client: str) -> tuple[str, ...]:
-        """The types that own `function` for the type `client`, sorted; those of an ordinary client if it is unknown.
+        """The types that own `function` for the type `client`, sorted; those for services if it is nobody's guest.
 
         For a host-wide function the client does not matter.
         """
@@ -63,7 +65,7 @@ class Claims:
     def named_owners(self, function: str, client: str) -> tuple[Owner, ...]:
         """The same, with what people call them."""
         clients = self.table[function]
-        return clients.get(EVERY_CLIENT) or clients.get(client) or self.ordinary[function]
+        return clients.get(EVERY_CLIENT) or clients.get(client) or self.services[function]
 
     def clients(self, function: str, owner: str) -> tuple[str, ...]:
         """The client types for which the type `owner` owns `function`, sorted."""
@@ -128,6 +130,7 @@ def claims_of(packages: Iterable[tuple[Manifest, tuple[Instance, ...]]]) -> Clai
     problems += _unknown_clients(chosen, clients)
     table: dict[str, dict[str, tuple[Owner, ...]]] = {}
     ordinary: dict[str, tuple[Owner, ...]] = {}
+    services: dict[str, tuple[Owner, ...]] = {}
     for function, kind in FUNCTIONS.items():
         claims = _Claims(_claims_on(function, chosen))
         asked = [EVERY_CLIENT] if kind.holding is Holding.HOST_WIDE else clients
@@ -135,9 +138,10 @@ def claims_of(packages: Iterable[tuple[Manifest, tuple[Instance, ...]]]) -> Clai
         general = _owners(function, EVERY_CLIENT, claims.on(EVERY_CLIENT), problems)
         found = {owner for client in plain for owner in table[function].get(client, ())}
         ordinary[function] = tuple(sorted(found)) or general
+        services[function] = general if kind.holding is Holding.EXCLUSIVE else ordinary[function]
     if problems:
         raise PolicyError.of(dict.fromkeys(problems))
-    return Claims(table, ordinary)
+    return Claims(table, ordinary, services)
 
 
 def _unknown_clients(chosen: Iterable[tuple[Manifest, tuple[Instance, ...]]], clients: list[str]) -> list[Diagnostic]:
@@ -165,7 +169,8 @@ def _claims_on(function: str, chosen: Iterable[tuple[Manifest, tuple[Instance, .
             continue
         for instance in instances:
             owner = Owner(instance.domain_type, str(instance))
-            if host_wide or manifest.functions.clients == EVERY_CLIENT:
+            is_general = manifest.functions.clients == EVERY_CLIENT and not instance.named_types
+            if host_wide or is_general:
                 claims.append(_Claim(owner, EVERY_CLIENT, of_declarer=False))
             else:
                 claims += (_Claim(owner, guest, of_declarer=True) for guest in instance.guest_types)

@@ -143,9 +143,11 @@ class _InstanceReader:
             value = parameter.default
         elif isinstance(value, tuple):
             problems += wrong_items(parameter, value)
-            if parameter.type is not ParameterType.TYPES:
+            if parameter.type in (ParameterType.TABLE, ParameterType.LIST):
                 words = filter(is_policy_word, value)
                 problems += (f"`{item}` in `{parameter.name}` is a word of the policy language" for item in words)
+        elif isinstance(value, str):
+            problems += wrong_items(parameter, (value,))
         for problem in problems:
             self._document.report((*path, parameter.name), "bad-parameter", problem)
         return value
@@ -161,13 +163,13 @@ def _instance(
     for key, value in parameters.items():
         parameter = template.parameters[key]
         for item in value if isinstance(value, tuple) else ():
-            is_type = parameter.type is ParameterType.TYPES
-            if is_type:
+            is_name = parameter.type in (ParameterType.TABLE, ParameterType.LIST)
+            if parameter.type is ParameterType.TYPES:
                 named.append(item)
             elif parameter.type is ParameterType.TABLE:
                 items.append(item)
             if parameter.each:
-                calls.append(Call(parameter.each, (prefix, item if is_type else identifier_of(item))))
+                calls.append(Call(parameter.each, (prefix, identifier_of(item) if is_name else item)))
     return Instance(package, name, prefix, parameters, tuple(items), tuple(named), tuple(calls))
 
 

@@ -24,6 +24,7 @@ class ParameterType(Enum):
     TABLE = "table"
     LIST = "list"
     TYPES = "types"
+    PCI = "pci"
     STRING = "string"
     BOOLEAN = "boolean"
     INTEGER = "integer"
@@ -31,7 +32,7 @@ class ParameterType(Enum):
     @property
     def is_several(self) -> bool:
         """Whether the value is a sequence of names."""
-        return self in (ParameterType.TABLE, ParameterType.LIST, ParameterType.TYPES)
+        return self in (ParameterType.TABLE, ParameterType.LIST, ParameterType.TYPES, ParameterType.PCI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class Parameter:
     """One parameter of an instance.
 
     A `table` declares items, each of which becomes a type `<prefix>_<item>_t`; `list` is names, `types` names types
-    that others declare.  `each` is the macro that is called as `each(<prefix>, <item>)` for every one of them.
+    that others declare and that the instance claims as its clients, `pci` is PCI functions, `0000:03:00.0`.  `each` is
+    the macro that is called as `each(<prefix>, <item>)` for every one of them.  `choices`: what a string or an item of
+    a list may be, where not everything may.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Parameter:
     default: ParameterValue
     each: str = ""
     help: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ class Option:
 class Functions:
     """What a package has to do with privileged functions.
 
-    `provides` is claimed for the clients of its instances, or for every client when `clients` is `*`.  `guests` are the
-    client types that the package itself declares, besides the items of its instances.
+    `provides` is claimed for the clients of its instances; when `clients` is `*`, for every client by the instances
+    that name none.  `guests` are the client types that the package itself declares, besides the items of its instances.
     """
 
     provides: tuple[str, ...] = ()

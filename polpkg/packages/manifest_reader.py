@@ -16,6 +16,7 @@ from polpkg.packages.manifest import (
     ParameterValue,
 )
 from polpkg.packages.names import NAME_RULE, did_you_mean, is_identifier, is_name, is_policy_word
+from polpkg.packages.settings import fits_as_item
 from polpkg.packages.tables import Document, Table, read_toml
 from polpkg.packages.versions import is_specifier, is_version
 
@@ -209,9 +210,22 @@ def _parameter(name: str, table: Table) -> Parameter:
         table.report(
             "each", "wrong-value", f"`each` needs a table, list or types, and `{name}` is of type {kind.value}"
         )
-    parameter = Parameter(name, kind, _default(table, kind), each, table.text("help"))
+    default = _default(table, kind)
+    parameter = Parameter(name, kind, default, each, table.text("help"), _choices(table, kind, default))
     table.finish()
     return parameter
+
+
+def _choices(table: Table, kind: ParameterType, default: ParameterValue) -> tuple[str, ...]:
+    """What the parameter may be; its default must be among them."""
+    choices = table.texts("choices")
+    if choices and kind not in (ParameterType.STRING, ParameterType.LIST):
+        table.report("choices", "wrong-value", f"`choices` are for strings and lists, not for type {kind.value}")
+    values = default if isinstance(default, tuple) else (str(default),)
+    for value in values if choices else ():
+        if value not in choices:
+            table.report("default", "wrong-value", f"the default `{value}` is not among the choices")
+    return choices
 
 
 def _default(table: Table, kind: ParameterType) -> ParameterValue:
@@ -226,14 +240,13 @@ def _default(table: Table, kind: ParameterType) -> ParameterValue:
 
 def _default_items(table: Table, kind: ParameterType) -> tuple[str, ...]:
     items = table.texts("default")
-    fits = is_identifier if kind is ParameterType.TYPES else is_name
     for item in items:
-        if not fits(item):
+        if not fits_as_item(kind, item):
             table.report(
                 "default",
                 "bad-name",
                 f"`{item}` cannot stand in a default of type {kind.value}",
-                hint="" if kind is ParameterType.TYPES else f"a name is {NAME_RULE}",
+                hint=f"a name is {NAME_RULE}" if kind in (ParameterType.TABLE, ParameterType.LIST) else "",
             )
     if len(set(items)) < len(items):
         table.report("default", "duplicate", f"`{table.name_of('default')}` names an item twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from polpkg.errors import UsageError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from polpkg.packages.manifest import Manifest, Parameter, ParameterValue
+
+_PCI_FUNCTION = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 
 
 def parse_settings(texts: Iterable[str], manifest: Manifest) -> dict[str, ParameterValue]:
@@ -45,13 +48,15 @@ def _offer(parameters: Iterable[str]) -> str:
 
 def _value(parameter: Parameter, text: str) -> ParameterValue:
     match parameter.type:
-        case ParameterType.STRING:
+        case ParameterType.STRING if not (problems := wrong_items(parameter, (text,))):
             return text
+        case ParameterType.STRING:
+            raise UsageError("bad-setting", problems[0], hint=f"`{parameter.name}` takes {what_fits(parameter)}")
         case ParameterType.BOOLEAN if text in ("true", "false"):
             return text == "true"
         case ParameterType.INTEGER if text.removeprefix("-").isdecimal() and text.isascii():
             return int(text)
-        case ParameterType.TABLE | ParameterType.LIST | ParameterType.TYPES:
+        case ParameterType.TABLE | ParameterType.LIST | ParameterType.TYPES | ParameterType.PCI:
             return _items(parameter, text)
         case _:
             raise UsageError("bad-setting", f"`{parameter.name}` takes {what_fits(parameter)}, and not `{text}`")
@@ -65,12 +70,11 @@ def _items(parameter: Parameter, text: str) -> tuple[str, ...]:
 
 
 def wrong_items(parameter: Parameter, items: Iterable[str]) -> list[str]:
-    """What is wrong with the items of a value of `parameter`, a sentence each."""
+    """What is wrong with the items of a value of `parameter`, or with a string alone, a sentence each."""
     problems: list[str] = []
     seen: set[str] = set()
-    fits = is_identifier if parameter.type is ParameterType.TYPES else is_name
     for item in items:
-        if not fits(item):
+        if not (item in parameter.choices if parameter.choices else fits_as_item(parameter.type, item)):
             problems.append(f"`{item}` cannot stand in `{parameter.name}`")
         elif item in seen:
             problems.append(f"`{parameter.name}` names `{item}` twice")
@@ -78,9 +82,27 @@ def wrong_items(parameter: Parameter, items: Iterable[str]) -> list[str]:
     return problems
 
 
+def fits_as_item(kind: ParameterType, text: str) -> bool:
+    """Whether `text` can be a value of this kind, or one of its items."""
+    match kind:
+        case ParameterType.TYPES:
+            return is_identifier(text)
+        case ParameterType.PCI:
+            return _PCI_FUNCTION.fullmatch(text) is not None
+        case ParameterType.TABLE | ParameterType.LIST:
+            return is_name(text)
+        case _:
+            return True
+
+
 def what_fits(parameter: Parameter) -> str:
     """What a parameter takes, as hints put it."""
+    if parameter.choices:
+        several = ", any number of them, separated by commas" if parameter.type.is_several else ""
+        return f"one of: {', '.join(parameter.choices)}{several}"
     match parameter.type:
+        case ParameterType.PCI:
+            return "PCI functions as in 0000:03:00.0, in lower case, separated by commas"
         case ParameterType.STRING:
             return "a string"
         case ParameterType.BOOLEAN:

@@ -12,7 +12,7 @@ from polpkg.plugin.values import Component, PackageSource, Role, RoleLabel, XlKe
 
 @hookimpl
 def polpkg_register_packages() -> tuple[PackageSource, ...]:
-    """The base packages: `xen-base`, `dom0`, `domu`."""
+    """The packages in `polpkg/bundled`: dom0, guests of every kind, the store, and what they are written in."""
     from pathlib import Path
 
     return (PackageSource("polpkg", Path(__file__).parents[1] / "bundled"),)
@@ -20,15 +20,33 @@ def polpkg_register_packages() -> tuple[PackageSource, ...]:
 
 @hookimpl
 def polpkg_register_roles() -> tuple[Role, ...]:
-    """The first domain, and ordinary guests with their device models."""
-    guests = (RoleLabel("guest", "domU_t"), RoleLabel("device-model", "dm_dom_t", xl=XlKey.DEVICE_MODEL))
+    """The first domain, guests of every kind with their device models, and the store in a domain of its own."""
+    each_guest = RoleLabel("guest", "$prefix_$item_t", each="guests", users="users")
     return (
         Role(
             "dom0",
             "the first domain: owns every function that no other claims",
             (RoleLabel("domain", "dom0_t", xl=None),),
         ),
-        Role("domu", "ordinary guests and their device models", guests),
+        Role(
+            "domu",
+            "ordinary guests and their device models",
+            (RoleLabel("guest", "domU_t"), RoleLabel("device-model", "dm_dom_t", xl=XlKey.DEVICE_MODEL)),
+        ),
+        Role("domu-isolated", "guests that reach no other guest", (each_guest,)),
+        Role("domu-nomigrate", "guests whose memory nobody reaches once they run", (each_guest,)),
+        Role(
+            "stubdom",
+            "HVM guests with device models in stub domains",
+            (RoleLabel("device-model", "$prefix_t", xl=XlKey.DEVICE_MODEL), each_guest),
+        ),
+        Role("xenstoredom", "the store in a stub domain", (RoleLabel("domain", "$prefix_t", xl=None),)),
+        Role("dom0less", "guests that the hypervisor starts", (RoleLabel("guest", "unlabeled_t", xl=None),)),
+        Role(
+            "xen-compat",
+            "the labels of Xen's example policy",
+            tuple(RoleLabel("guest", name) for name in ("isolated_domU_t", "nomigrate_t", "prot_domU_t")),
+        ),
     )
 
 

@@ -71,13 +71,16 @@ class RoleLabel:
     `kind` says whose label it is: `domain` for the domP itself, `guest` for a domain it looks after.  `type` is the
     type's name with `$prefix` for the prefix of the instance and `$item` for the key of a table parameter; `each`
     names that parameter, and the label exists once per key.  `xl` is the option of `xl.cfg` that the label goes to,
-    None for a domain that xl does not create.
+    None for a domain that xl does not create.  `users` names a list parameter: where it has items the label exists once
+    for each of them too, with the user `<prefix>_<item>_u`, which keeps domains of one type apart.  A
+    label whose type a policy does not have, because an option is off, does not exist there.
     """
 
     kind: str
     type: str
     each: str = ""
     xl: XlKey | None = XlKey.SECLABEL
+    users: str = ""
 
     def type_name(self, prefix: str, item: str = "") -> str:
         """The type for the instance with `prefix`, and with `each` for one `item` of it.

@@ -1,7 +1,8 @@
 """Who owns a privileged function for a client, as fragments ask for it.
 
 Owners are data: the linker has them before it expands anything (DESIGN.md 5).  This module turns them into the macros
-`for_each_owner`, `for_each_client` and `ifowner`, and the parameters of instances into `parameter`.
+`for_each_owner`, `for_each_client` and `ifowner`, and the parameters of instances into `parameter`.  With `refuse` a
+fragment says that what it was asked for does not go together.
 """
 
 from __future__ import annotations
@@ -81,6 +82,12 @@ def owner_macros(owners: Owners) -> dict[str, Callable[[Sequence[str]], str]]:
         return branches[0] if owner in owners.owners(function, client) else branches[1]
 
     return {"for_each_owner": for_each_owner, "for_each_client": for_each_client, "ifowner": ifowner}
+
+
+def refuse(arguments: Sequence[str]) -> str:
+    """`refuse(MESSAGE, HINT)`: parameters, options or the hypervisor do not fit; the place is where it is called."""
+    message, hint = (*(" ".join(a.split()) for a in arguments), "", "")[:2]
+    raise NativeError("refused-by-package", message, hint=hint)
 
 
 def parameter_macro(parameters: Mapping[tuple[str, str], str]) -> Callable[[Sequence[str]], str]:

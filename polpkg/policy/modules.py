@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
-from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro
+from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
 from polpkg.policy.syntax.te import PlainText, parse_te
-from polpkg.policy.templates import Expanded, Unit, expand_package
+from polpkg.policy.templates import Expanded, Unit, expand_package, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -116,7 +116,7 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             statements += more
             problems.extend(found)
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
-        modules.append(_module(package, statements, uses))
+        modules.append(_module(package, statements, uses, expanded.warnings))
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
@@ -144,12 +144,18 @@ def _expand(package: PackageSource, table: MacroTable) -> Expanded:
         return expand_package(_macro_fragments(package), package.units, table)
     text = RefpolicyText((*package.fragments, *(unit.source for unit in package.units)), table)
     statements, problems = parse_te(text)
-    return Expanded(statements, problems, text.expansion.calls, text.expansion.table)
+    return Expanded(statements, problems, text.expansion.calls, text.expansion.table, said(text.expansion))
 
 
-def _module(package: PackageSource, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...]) -> PolicyModule:
+def _module(
+    package: PackageSource,
+    statements: tuple[Statement, ...],
+    uses: tuple[MacroUse, ...],
+    warnings: tuple[Diagnostic, ...] = (),
+) -> PolicyModule:
     requires = None if package.own_tables else package.requires
-    return PolicyModule(package.package, package.version, statements, package.owns, requires, uses, package.assertions)
+    name, version = package.package, package.version
+    return PolicyModule(name, version, statements, package.owns, requires, uses, package.assertions, warnings)
 
 
 def _requirement_closure(package: PackageSource, visible_to: dict[str, frozenset[str]]) -> frozenset[str]:
@@ -209,6 +215,7 @@ def _base_table(environment: Environment) -> MacroTable:
         definitions[f"xen_sid_{sid}"] = ""
     natives = owner_macros(environment.owners)
     natives["parameter"] = parameter_macro(environment.parameters)
+    natives["refuse"] = refuse
     natives["xen_at_least"] = _xen_at_least(environment.abi)
     return _support_table().with_definitions(definitions, _OURS).with_natives(natives, shown=SHOWN_MACROS)
 

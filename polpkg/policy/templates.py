@@ -11,18 +11,17 @@ import re
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from polpkg.diagnostics import Frame, Place, Source
+from polpkg.diagnostics import Diagnostic, Frame, Place, Severity, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.quick import new_tuple
 from polpkg.policy.ir.statements import NameSet
-from polpkg.policy.syntax.m4 import NotAlike, Trial, expand
+from polpkg.policy.syntax.m4 import MessageKind, NotAlike, Trial, expand
 from polpkg.policy.syntax.te import parse_te
 from polpkg.policy.syntax.te.words import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from polpkg.diagnostics import Diagnostic
     from polpkg.policy.ir.statements import Statement
     from polpkg.policy.syntax.m4 import Call, Expansion, MacroTable
 
@@ -66,13 +65,24 @@ class Unit(NamedTuple):
 class Expanded(NamedTuple):
     """The statements of a package, what is wrong with the rest, and the macros that it calls.
 
-    `table` has the definitions that fragments leave behind.
+    `table` has the definitions that fragments leave behind, `warnings` is what they say with `errprint`.
     """
 
     statements: tuple[Statement, ...]
     problems: tuple[Diagnostic, ...]
     calls: tuple[Call, ...]
     table: MacroTable
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def said(expansion: Expansion) -> tuple[Diagnostic, ...]:
+    """What fragments said with `errprint`, as warnings, each once."""
+    found = (
+        Diagnostic.at(message.place, "said-by-package", " ".join(message.text.split()), severity=Severity.WARNING)
+        for message in expansion.messages
+        if message.kind is MessageKind.PRINTED
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def expand_package(
@@ -85,10 +95,10 @@ def expand_package(
         if not problems and expansion.text[-1:] in ("", "\n"):
             repeated = _repeat(units, expansion)
             if repeated is not None:
-                return Expanded((*statements, *repeated[0]), (), repeated[1], expansion.table)
+                return Expanded((*statements, *repeated[0]), (), repeated[1], expansion.table, said(expansion))
     expansion = expand((*fragments, *(unit.source for unit in units)), table)
     statements, problems = parse_te(expansion)
-    return Expanded(statements, problems, expansion.calls, expansion.table)
+    return Expanded(statements, problems, expansion.calls, expansion.table, said(expansion))
 
 
 def _repeat(units: Iterable[Unit], before: Expansion) -> tuple[list[Statement], tuple[Call, ...]] | None:

@@ -90,7 +90,7 @@ def test_export_is_the_same_every_time(call, tmp_path):
         (("nosuch", "--bundle", "x"), 3),
         (("a b", "--vendor", "x"), 2),
         (("vmv", "--vendor", "full"), 2),
-        (("--option", "vmv:services", "--vendor", "x"), 2),
+        (("--option", "vmv:sealed-guests", "--vendor", "x"), 2),
     ],
 )
 def test_export_refuses(call, tmp_path, words, code):

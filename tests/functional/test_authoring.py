@@ -129,7 +129,10 @@ def test_build_into_what_cannot_be_written(call, tmp_path):
 def test_info(call):
     document = call("info", "vmv", "--json").document
     assert document["version"] == "1.0.0"
-    assert document["functions"] == {"provides": ["domain-builder", "domain-manager"], "clients": None}
+    assert document["functions"] == {
+        "provides": ["device-model", "domain-builder", "domain-manager", "migration"],
+        "clients": None,
+    }
     assert document["requires"] == {"score": ">=1,<2", "xen-base": ">=1,<2"}
     assert document["parameters"][0] == {
         "name": "guests",
@@ -209,7 +212,7 @@ def test_lock_that_cannot_be_has_its_derivation(call):
 
 @pytest.mark.parametrize(
     "words",
-    [("a b",), ("vmv", "--check"), ("--option", "vmv:services"), ("vmv", "--xen", "9.9"), (), ("--check",)],
+    [("a b",), ("vmv", "--check"), ("--option", "vmv:sealed-guests"), ("vmv", "--xen", "9.9"), (), ("--check",)],
 )
 def test_lock_used_wrongly(call, words):
     done = call("lock", *words)

@@ -58,7 +58,7 @@ def test_status(call, installed):
     assert "packages asked for\n  netdom\n  vmv\n  dom0 (on every target)\n" in done.out
     assert f"policy {BOOT_FILE}\n  for Xen 4.17.7, /boot/xen-4.17-amd64.gz\n" in done.out
     assert "  netdom: net-backend\n" in done.out
-    assert "  vmv, for its own guests: domain-builder, domain-manager\n" in done.out
+    assert "  vmv, for its own guests: device-model, domain-builder, domain-manager,\n    migration\n" in done.out
     assert "!" not in done.out
 
 
@@ -71,7 +71,9 @@ def test_status_as_json(call, installed):
     assert not asked["vmv"]["base"]
     assert document["functions"]["net-backend"] == "netdom"
     assert document["functions"]["domain-builder"] == "dom0"
-    assert document["claims"] == [{"package": "vmv", "functions": ["domain-builder", "domain-manager"]}]
+    assert document["claims"] == [
+        {"package": "vmv", "functions": ["device-model", "domain-builder", "domain-manager", "migration"]}
+    ]
     policy = document["policy"]
     assert policy["path"] == BOOT_FILE
     assert Path(policy["file"]).stat().st_size == policy["size"]

@@ -24,13 +24,14 @@ def test_a_package_is_named_as_its_folder_and_has_a_role_that_is_registered(name
 
 def test_labels_of_an_instance_with_two_guests():
     role = next(role for role in plugin.polpkg_register_roles() if role.name == "vmv")
-    domain, guest = role.labels
+    domain, guest, model = role.labels
     assert domain.type_name("vmv_tenant_a") == "vmv_tenant_a_t"
     assert [guest.type_name("vmv_tenant_a", item) for item in ("web", "db-1")] == [
         "vmv_tenant_a_web_t",
         "vmv_tenant_a_db_1_t",
     ]
-    assert guest.each == "guests"
+    assert guest.each == model.each == "guests"
+    assert model.type_name("vmv", "web") == "vmv_web_dm_t"
 
 
 def test_score_has_no_domain_of_its_own():

@@ -81,19 +81,21 @@ def context_text(policy: LinkedPolicy, context: LinkedContext) -> str:
     return ":".join(names)
 
 
-def context_of(policy: LinkedPolicy, type_name: str) -> str:
+def context_of(policy: LinkedPolicy, type_name: str, user: str = "") -> str:
     """The context that goes with a type: the first user and role that may have it, system_u and system_r first.
 
-    A type that no role has is that of a device: it goes with object_r.
+    A type that no role has is that of a device: it goes with object_r.  With `user` it is the first role of that user.
 
     With MLS it is at the lowest level.
     """
     number = policy.number_of_type(type_name)
-    roles = sorted((r for r in policy.roles if number >= 0 and r.types >> number & 1), key=_system_first)
+    allowed = next((u.roles for u in policy.users if u.name == user), -1)
+    fitting = (r for n, r in enumerate(policy.roles) if number >= 0 and r.types >> number & 1 and allowed >> n & 1)
+    roles = sorted(fitting, key=_system_first)
     role = roles[0].name if roles else "object_r"
     index = next((n for n, r in enumerate(policy.roles) if r.name == role), 0)
     users = sorted((u for u in policy.users if not roles or u.roles >> index & 1), key=_system_first)
-    user = users[0].name if users else "system_u"
+    user = user or (users[0].name if users else "system_u")
     level = f":{policy.sensitivities[0].name}" if policy.mls and policy.sensitivities else ""
     return f"{user}:{role}:{type_name}{level}"
 

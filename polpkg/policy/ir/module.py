@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from polpkg.diagnostics import Place
+from polpkg.diagnostics import Diagnostic, Place
 from polpkg.policy.ir.statements import Statement
 
 
@@ -26,7 +26,7 @@ class PolicyModule:
     empty means that ownership is not checked, as for an imported tree.  `requires`: names of the packages that it
     requires directly; None means that any may be used.  `macro_uses`: which macros of which packages are
     called.  `assertions`: the names of the assertions that the
-    package states in its polpkg.toml, by their line there.
+    package states in its polpkg.toml, by their line there.  `warnings`: what its fragments say with `errprint`.
     """
 
     package: str
@@ -36,3 +36,4 @@ class PolicyModule:
     requires: frozenset[str] | None = None
     macro_uses: tuple[MacroUse, ...] = ()
     assertions: tuple[tuple[int, str], ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()

@@ -67,6 +67,7 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     """
     options = options or LinkOptions()
     report = Report()
+    report.warnings.extend(warning for module in modules for warning in module.warnings)
     tables = own_tables(modules, abi, for_target=options.for_target)
     report.is_foreign = tables.foreign is not None
     if tables.foreign is not None:

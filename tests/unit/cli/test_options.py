@@ -19,9 +19,9 @@ def test_malformed_and_repeated_indexes(texts):
 
 
 def test_parameters_and_options_of_an_instance():
-    wanted = InstanceOptions("tenant-a", ["guests=web,db"], ["vmv:services"])
+    wanted = InstanceOptions("tenant-a", ["guests=web,db"], ["vmv:sealed-guests"])
     assert wanted.parameters == {"guests": "web,db"}
-    assert wanted.options == (("vmv", "services"),)
+    assert wanted.options == (("vmv", "sealed-guests"),)
 
 
 @pytest.mark.parametrize("text", ["vmv", ":x", "vmv:"])

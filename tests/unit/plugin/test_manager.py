@@ -136,7 +136,7 @@ def test_an_entry_point_may_name_an_object(site):
         HEAD + "class Plugin:\n    @hookimpl\n    def polpkg_register_roles(self):\n        return (Role('x', 'y'),)\n"
     )
     site.install("polpkg-acme", code + "plugin = Plugin()\n", entry="polpkg_acme_plugin:plugin")
-    assert set(load(site).roles) == {"dom0", "domu", "x"}
+    assert {"dom0", "domu", "x"} <= set(load(site).roles)
 
 
 def test_everything_that_polpkg_registers_can_be_loaded():
