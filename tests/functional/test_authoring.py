@@ -139,7 +139,7 @@ def test_info(call):
         "type": "table",
         "default": ["guest"],
         "each": "vmv_guest",
-        "help": None,
+        "help": "the kinds of guest, a type each",
     }
     assert document["readme"].startswith("The Virtual Machine Verifier")
     assert document["assertions"]

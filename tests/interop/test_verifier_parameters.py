@@ -61,13 +61,16 @@ class TestParameters:
         assert "send" in grants.ever(GUEST, f"{GUEST}_channel", "event")
 
     def test_a_device_model_of_its_own_reaches_its_guest_alone(self, version):
-        grants = verifier(version, builds=("hvm",), device_model="stubdom")
+        grants = verifier(version, builds=("hvm",), device_model="stubdom", services=SERVICES)
         model = "vmv_web_dm_t"
         assert grants.holders(f"{GUEST}_target", "mmu", "hvm") == {model}
         assert grants.reached(model, "mmu", "hvm") == {f"{GUEST}_target", f"{model}_self"}
         assert grants.ever(model, GUEST, "domain") == {"set_target"}
-        assert grants.holders(model, "domain", "mmu") == {"vmv_t"}
-        assert not grants.ever("dom0_t", GUEST, "domain") | grants.ever("dom0_t", model, "domain")
+        assert grants.holders(model, "domain2", "mmu", "hvm") - {"dom0_t"} == {"vmv_t"}
+        for domain in (GUEST, model):
+            assert grants.ever("dom0_t", domain, "domain") == {"getdomaininfo"}
+            assert not grants.ever("dom0_t", domain, "mmu") | grants.ever("dom0_t", domain, "hvm")
+            assert "setup" not in grants.ever("dom0_t", domain, "grant")
 
     def test_guests_talk_among_themselves_when_asked_to(self, version):
         assert not verifier(version).ever(GUEST, "vmv_db_t", "grant")
