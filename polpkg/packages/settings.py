@@ -48,22 +48,19 @@ def _offer(parameters: Iterable[str]) -> str:
 
 def _value(parameter: Parameter, text: str) -> ParameterValue:
     match parameter.type:
-        case ParameterType.STRING if not (problems := wrong_items(parameter, (text,))):
-            return text
         case ParameterType.STRING:
-            raise UsageError("bad-setting", problems[0], hint=f"`{parameter.name}` takes {what_fits(parameter)}")
+            return _checked(parameter, (text,))[0]
         case ParameterType.BOOLEAN if text in ("true", "false"):
             return text == "true"
         case ParameterType.INTEGER if text.removeprefix("-").isdecimal() and text.isascii():
             return int(text)
         case ParameterType.TABLE | ParameterType.LIST | ParameterType.TYPES | ParameterType.PCI:
-            return _items(parameter, text)
+            return _checked(parameter, tuple(text.split(",")) if text else ())
         case _:
             raise UsageError("bad-setting", f"`{parameter.name}` takes {what_fits(parameter)}, and not `{text}`")
 
 
-def _items(parameter: Parameter, text: str) -> tuple[str, ...]:
-    items = tuple(text.split(",")) if text else ()
+def _checked(parameter: Parameter, items: tuple[str, ...]) -> tuple[str, ...]:
     for problem in wrong_items(parameter, items):
         raise UsageError("bad-setting", problem, hint=f"`{parameter.name}` takes {what_fits(parameter)}")
     return items
