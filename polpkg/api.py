@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from polpkg.targets.plan import Plan
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
+    from polpkg.targets.xl.check import Verdict, check_guest
+    from polpkg.targets.xl.deciding import Surroundings
+    from polpkg.targets.xl.guest import Guest, read_guest
 
 __all__ = [
     "ApplyError",
@@ -39,6 +42,7 @@ __all__ = [
     "Component",
     "Diagnostic",
     "ExitCode",
+    "Guest",
     "Index",
     "LinkedPolicy",
     "MacroUse",
@@ -55,13 +59,17 @@ __all__ = [
     "Role",
     "RoleLabel",
     "Severity",
+    "Surroundings",
     "Target",
     "TargetError",
     "TrustError",
     "UsageError",
+    "Verdict",
     "Veto",
     "XlKey",
+    "check_guest",
     "hookimpl",
+    "read_guest",
 ]
 
 _LATE = {
@@ -71,6 +79,11 @@ _LATE = {
     "Plan": "polpkg.targets.plan",
     "Receipt": "polpkg.targets.receipt",
     "Target": "polpkg.targets.target",
+    "Guest": "polpkg.targets.xl.guest",
+    "Surroundings": "polpkg.targets.xl.deciding",
+    "Verdict": "polpkg.targets.xl.check",
+    "check_guest": "polpkg.targets.xl.check",
+    "read_guest": "polpkg.targets.xl.guest",
 }
 
 

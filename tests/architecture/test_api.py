@@ -7,9 +7,10 @@ from polpkg.plugin import hookspecs
 from polpkg.plugin.manager import REGISTRATIONS
 
 PUBLIC = """
-    ApplyError BootPath CommandResult Component Diagnostic ExitCode Index LinkedPolicy MacroUse NetworkError Note Origin
-    PackageSource PendingError Plan PolicyError PolpkgError Receipt ResolutionError Role RoleLabel Severity Target
-    TargetError TrustError UsageError Veto XlKey hookimpl
+    ApplyError BootPath CommandResult Component Diagnostic ExitCode Guest Index LinkedPolicy MacroUse NetworkError
+    Note Origin PackageSource PendingError Plan PolicyError PolpkgError Receipt ResolutionError Role RoleLabel
+    Severity Surroundings Target TargetError TrustError UsageError Verdict Veto XlKey check_guest hookimpl
+    read_guest
 """.split()
 
 HOOKS = [function for name, function in vars(hookspecs).items() if hasattr(function, "polpkg_spec")]

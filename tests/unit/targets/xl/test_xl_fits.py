@@ -6,6 +6,8 @@ from functools import cache
 
 import pytest
 from bundled_policies import link_bundled
+from hypothesis import given
+from hypothesis import strategies as st
 
 from polpkg.diagnostics import Severity
 from polpkg.policy.ir.linked import LinkedTypeRule
@@ -300,3 +302,24 @@ def test_a_backend_nobody_knows_is_told_and_does_not_count_as_refused():
 @pytest.mark.parametrize("xen", ["4.14.6", "4.18.6", "4.22.0"])
 def test_permissions_that_a_hypervisor_lacks_are_not_demanded(xen):
     assert codes(check(config(), linked=policy(xen=xen))) == []
+
+
+types = st.sampled_from(
+    ["domU_t", "dm_dom_t", "dom0_t", "netdom_t", "stordom_t", "xen_t", "device_t", "domain_type", ""]
+)
+labels = st.one_of(types.map("system_u:system_r:{}".format), st.text("abc:_'", max_size=8))
+
+
+@given(
+    kind=st.sampled_from(["pv", "pvh", "hvm"]),
+    keys=st.dictionaries(st.sampled_from(["seclabel", "init_seclabel", "device_model_stubdomain_seclabel"]), labels),
+    devices=st.lists(st.sampled_from(["disk = [ ',backend=x' ]", "vif = [ 'backend=net' ]", "pci = [ '03:00.*' ]"])),
+    stub=st.booleans(),
+    creator=types,
+)
+def test_there_is_a_verdict_on_every_guest(kind, keys, devices, stub, creator):
+    lines = [f'{key} = "{value}"' for key, value in keys.items()]
+    text = "\n".join([f"type = '{kind}'", f"device_model_stubdomain_override = {stub:d}", *lines, *devices])
+    verdict = check(text, "netdom", "stordom", creator=creator)
+    assert verdict.fits is not any(finding.is_error for finding in verdict.findings)
+    assert all(finding.diagnostic.message for finding in verdict.findings)
