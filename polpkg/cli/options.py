@@ -24,10 +24,14 @@ def _policydb_version(value: int | None) -> int | None:
 
 
 def _instance_name(value: str | None) -> str | None:
-    from polpkg.packages.names import NAME_RULE, is_name
+    from polpkg.packages.names import NAME_RULE, is_name, why_reserved
 
-    if value is not None and not is_name(value):
+    if value is None:
+        return None
+    if not is_name(value):
         raise typer.BadParameter(f"`{value}` cannot be the name of an instance; a name is {NAME_RULE}")
+    if reason := why_reserved(value):
+        raise typer.BadParameter(f"`{value}` cannot be the name of an instance: {reason}")
     return value
 
 
@@ -160,7 +164,7 @@ class InstanceOptions(NamedTuple):
     @property
     def parameters(self) -> dict[str, str]:
         """Values by parameter; raises `UsageError` for a malformed or repeated one."""
-        return _pairs("--set", self.set or (), "KEY=VALUE")
+        return _pairs("--set", self.set or (), "KEY=VALUE", may_be_empty=True)
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
@@ -177,11 +181,11 @@ def name_pairs(option: str, texts: list[str] | None, form: str) -> dict[str, str
     return _pairs(option, texts or (), form)
 
 
-def _pairs(option: str, texts: list[str] | tuple[str, ...], form: str) -> dict[str, str]:
+def _pairs(option: str, texts: list[str] | tuple[str, ...], form: str, *, may_be_empty: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         key, separator, value = text.partition("=")
-        if not (key and separator and value):
+        if not (key and separator and (value or may_be_empty)):
             raise UsageError("malformed-option", f"{option} {text}: expected {form}")
         if key in found:
             raise UsageError("repeated-option", f"{option} {key} is given twice")

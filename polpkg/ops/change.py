@@ -345,6 +345,9 @@ def _wanted_instances(
         if locked is None:
             continue
         manifest = context.fetch(locked, catalog or context.catalog(project)).manifest
+        if manifest.instance is None:
+            hint = "leave --instance and --set out"
+            raise UsageError("no-instances", f"{name} has no instances and no parameters", hint=hint)
         values = parse_settings((f"{k}={v}" for k, v in request.settings.items()), manifest)
         instances[name] = {request.instance or name: values}
     return instances

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from polpkg.diagnostics import Diagnostic
 from polpkg.errors import PolicyError
 from polpkg.packages.manifest import Parameter, ParameterType
-from polpkg.packages.names import did_you_mean, identifier_of, is_policy_word
+from polpkg.packages.names import NAME_RULE, did_you_mean, identifier_of, why_reserved
 from polpkg.packages.settings import what_fits, wrong_items
 from polpkg.packages.tables import Document
 
@@ -110,8 +110,8 @@ class _InstanceReader:
         path = ("instances", self._manifest.name, name)
         prefix = prefix_of(self._manifest.name, name)
         template = self._manifest.instance
-        if is_policy_word(name):
-            self._document.report(path, "reserved-name", f"`{name}` is a word of the policy language")
+        if reason := why_reserved(name):
+            self._document.report(path, "reserved-name", f"`{name}` cannot be the name of an instance: {reason}")
         if template is None:
             self._check_uninstantiable(path, name, values)
             return Instance(self._manifest.name, name, prefix)
@@ -139,18 +139,26 @@ class _InstanceReader:
         value = parameter.default if given is None else given
         problems: list[str] = []
         if type(value) is not type(parameter.default):
-            problems.append(f"`{parameter.name}` takes {what_fits(parameter)}")
+            problems.append(f"`{parameter.name}` takes {_written(parameter)}")
             value = parameter.default
         elif isinstance(value, tuple):
             problems += wrong_items(parameter, value)
-            if parameter.type in (ParameterType.TABLE, ParameterType.LIST):
-                words = filter(is_policy_word, value)
-                problems += (f"`{item}` in `{parameter.name}` is a word of the policy language" for item in words)
         elif isinstance(value, str):
             problems += wrong_items(parameter, (value,))
+        names_items = parameter.type in (ParameterType.TABLE, ParameterType.LIST) and isinstance(value, tuple)
+        hint = f"a name is {NAME_RULE}" if names_items else ""
         for problem in problems:
-            self._document.report((*path, parameter.name), "bad-parameter", problem)
+            self._document.report((*path, parameter.name), "bad-parameter", problem, hint=hint)
         return value
+
+
+def _written(parameter: Parameter) -> str:
+    """What a parameter takes, as policy.toml writes it."""
+    if not parameter.type.is_several:
+        return what_fits(parameter)
+    examples = {ParameterType.TYPES: '["domU_t"]', ParameterType.PCI: '["0000:03:00.0"]'}
+    example = examples.get(parameter.type, '["web", "db"]')
+    return f"a list, such as {parameter.name} = {example}"
 
 
 def _instance(

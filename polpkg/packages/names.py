@@ -49,6 +49,17 @@ def is_policy_word(name: str) -> bool:
     return identifier_of(name) in POLICY_WORDS
 
 
+def why_reserved(name: str) -> str:
+    """Why an instance or an item cannot be called so though the name is well formed, in words; empty when it can.
+
+    With `t` among its words, the types of one would read like those that belong to another: `vmv_web_t_self` is the
+    label that a guest `web` has for itself.
+    """
+    if is_policy_word(name):
+        return "it is a word of the policy language"
+    return "`t` is what the names of types end in" if "t" in name.split("-") else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name, another than `name`, that it was most likely meant to be, or nothing."""
     from difflib import get_close_matches

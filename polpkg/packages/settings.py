@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import UsageError
 from polpkg.packages.manifest import ParameterType
-from polpkg.packages.names import NAME_RULE, did_you_mean, is_identifier, is_name
+from polpkg.packages.names import NAME_RULE, did_you_mean, is_identifier, is_name, why_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,9 +70,14 @@ def wrong_items(parameter: Parameter, items: Iterable[str]) -> list[str]:
     """What is wrong with the items of a value of `parameter`, or with a string alone, a sentence each."""
     problems: list[str] = []
     seen: set[str] = set()
+    names_items = parameter.type in (ParameterType.TABLE, ParameterType.LIST) and not parameter.choices
     for item in items:
-        if not (item in parameter.choices if parameter.choices else fits_as_item(parameter.type, item)):
+        if parameter.type.is_several and not item:
+            problems.append(f"`{parameter.name}` has an empty name")
+        elif not (item in parameter.choices if parameter.choices else fits_as_item(parameter.type, item)):
             problems.append(f"`{item}` cannot stand in `{parameter.name}`")
+        elif names_items and (reason := why_reserved(item)):
+            problems.append(f"`{item}` cannot stand in `{parameter.name}`: {reason}")
         elif item in seen:
             problems.append(f"`{parameter.name}` names `{item}` twice")
         seen.add(item)

@@ -88,9 +88,13 @@ def said(expansion: Expansion) -> tuple[Diagnostic, ...]:
 def expand_package(
     fragments: Sequence[Source], units: Sequence[Unit], table: MacroTable, *, worth_while: int = WORTH_WHILE
 ) -> Expanded:
-    """Expands and parses the fragments of a package and then its units; raises PolicyError as `expand` does."""
+    """Expands and parses the fragments of a package and then its units.
+
+    Raises PolicyError as `expand` does, and `name-of-a-macro` for a name that would be expanded itself.
+    """
     if len(units) >= worth_while:
         expansion = expand(fragments, table)
+        _check_names(units, expansion.table)
         statements, problems = parse_te(expansion)
         if not problems and expansion.text[-1:] in ("", "\n"):
             repeated = _repeat(units, expansion)
@@ -98,7 +102,24 @@ def expand_package(
                 return Expanded((*statements, *repeated[0]), (), repeated[1], expansion.table, said(expansion))
     expansion = expand((*fragments, *(unit.source for unit in units)), table)
     statements, problems = parse_te(expansion)
+    _check_names(units, expansion.table)
     return Expanded(statements, problems, expansion.calls, expansion.table, said(expansion))
+
+
+def _check_names(units: Iterable[Unit], table: MacroTable) -> None:
+    """See that no name of an instance or item is a macro, which would make many errors that do not say so."""
+    problems: dict[str, Diagnostic] = {}
+    for unit in units:
+        for name in unit.names:
+            macro = table.get(name) if name not in problems else None
+            if macro is not None and not macro.blind:
+                owner = f"a macro of `{macro.owner}`" if macro.owner else "a macro"
+                message = f"`{name}` cannot stand for an instance or an item: it is {owner}"
+                place = Place(Frame(unit.file), unit.line)
+                hint = "give the instance, or the item, another name"
+                problems[name] = Diagnostic.at(place, "name-of-a-macro", message, hint=hint)
+    if problems:
+        raise PolicyError.of(problems.values())
 
 
 def _repeat(units: Iterable[Unit], before: Expansion) -> tuple[list[Statement], tuple[Call, ...]] | None:

@@ -103,6 +103,10 @@ def test_a_package_without_a_template_has_one_bare_instance():
         ("[instances.vmv.a]\ntitle = ['x']", ("project-bad-parameter", 2)),
         ("\n[instances.vmv.dom]", ("project-reserved-name", 2)),
         ("[instances.vmv.a.guests.r2]", ("project-bad-parameter", 1)),
+        ("[instances.vmv.a.guests.web-t]", ("project-bad-parameter", 1)),
+        ("[instances.vmv.t-self]", ("project-reserved-name", 1)),
+        ("[instances.vmv.a]\nguests = ['']", ("project-bad-parameter", 2)),
+        ("[instances.vmv.a]\nguests = 'web'", ("project-bad-parameter", 2)),
     ],
 )
 def test_says_where_a_parameter_does_not_fit(text, expected):
@@ -140,7 +144,22 @@ def test_the_short_form():
 
 
 @pytest.mark.parametrize(
-    "text", ["guests", "guest=a", "guests=a,,b", "guests=A", "guests=a,a", "clients=a-b", "count=x", "strict=yes", "=1"]
+    "text",
+    [
+        "guests",
+        "guest=a",
+        "guests=a,,b",
+        "guests=a,",
+        "guests=self",
+        "guests=t",
+        "guests=a-t-b",
+        "guests=A",
+        "guests=a,a",
+        "clients=a-b",
+        "count=x",
+        "strict=yes",
+        "=1",
+    ],
 )
 def test_the_short_form_refuses_what_does_not_fit(text):
     with pytest.raises(UsageError):
@@ -234,3 +253,15 @@ def test_host_wide_functions_have_one_owner():
     assert contested(package("a", '"platform"'), package("b", '"platform"')) == [
         ("contested-client", "a and b both claim platform for every client")
     ]
+
+
+def test_what_a_parameter_takes_is_told_as_it_is_written():
+    with pytest.raises(PolicyError) as caught:
+        instances("[instances.vmv.a]\nguests = 'web'\n")
+    assert caught.value.message == '`guests` takes a list, such as guests = ["web", "db"]'
+    with pytest.raises(PolicyError) as caught:
+        instances("[instances.vmv.a]\nguests = ['Web']\n")
+    assert caught.value.hint.startswith("a name is lowercase letters")
+    with pytest.raises(UsageError) as wrong:
+        parse_settings(["guests=a,"], VMV)
+    assert wrong.value.message == "`guests` has an empty name"
