@@ -57,7 +57,7 @@ def test_a_label_that_was_lost_before_is_not_counted(before):
 
 def test_users_roles_and_combinations(before):
     assert reason_against("nobody_u:system_r:domU_t", before) == "the policy has no user `nobody_u`"
-    assert reason_against("system_u:vm_r:domU_t", before) == "the policy has no role `vm_r`"
+    assert reason_against("system_u:no_such_r:domU_t", before) == "the policy has no role `no_such_r`"
     assert reason_against("system_u:system_r:domain_type", before) == "the policy has no type `domain_type`"
     assert reason_against("system_u:system_r", before) == "`system_u:system_r` is not a label"
     assert reason_against("system_u:system_r:domU_t:s0", before) == ""
