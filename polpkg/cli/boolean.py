@@ -45,7 +45,7 @@ def _lines(boolean: Boolean) -> Iterator[str]:
     from polpkg.cli.render import visible
 
     default = "" if boolean.current is boolean.default else f", {_word(boolean.default)} by default"
-    where = ", set in policy.toml" if boolean.is_set else ""
+    where = ", set in policy.toml" if boolean.is_set else f", by option {boolean.option}" if boolean.option else ""
     yield f"{boolean.name}: {_word(boolean.current)}{default}{where} ({boolean.package})"
     yield from wrap(visible(boolean.description), 78, initial_indent="  ", subsequent_indent="  ")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.diagnostics import MANIFEST, Source
+from polpkg.diagnostics import MANIFEST, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.packages.claims import Claims, claims_of
 from polpkg.packages.functions import FUNCTIONS
@@ -45,15 +45,28 @@ class Owners:
         return tuple(FUNCTIONS)
 
 
+class OptionBoolean(NamedTuple):
+    """A value that an option, `package:option`, gives to a boolean, and where it says so."""
+
+    name: str
+    value: bool
+    option: str
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Packages, put together for linking, and the policy.toml that asks for them."""
+    """Packages, put together for linking, and the policy.toml that asks for them.
+
+    `booleans`: what the options that are on say about them.
+    """
 
     packages: tuple[PackageFiles, ...]
     instances: dict[str, tuple[Instance, ...]]
     claims: Claims
     sources: tuple[PackageSource, ...]
     project: Project
+    booleans: tuple[OptionBoolean, ...] = ()
 
     def environment(self, abi: Abi, *, mls: bool) -> Environment:
         """What the expansion of these packages depends on."""
@@ -90,7 +103,17 @@ def assemble(locked: Locked, project: Project) -> Assembly:
     sources = tuple(
         package_source(p, instances[p.manifest.name], options.get(p.manifest.name, frozenset())) for p in packages
     )
-    return Assembly(packages, instances, claims, sources, project)
+    booleans = tuple(b for p in packages for b in _booleans(p, options.get(p.manifest.name, frozenset())))
+    return Assembly(packages, instances, claims, sources, project, booleans)
+
+
+def _booleans(package: PackageFiles, options: frozenset[str]) -> Iterator[OptionBoolean]:
+    manifest = package.manifest
+    for option in sorted(options):
+        for name, value in manifest.options[option].booleans.items():
+            place = find_place(package.text(MANIFEST), ("options", option, "booleans", name))
+            origin = Origin(manifest.name, manifest.version, MANIFEST, place.line, place.column)
+            yield OptionBoolean(name, value, f"{manifest.name}:{option}", origin)
 
 
 def _check_imported(packages: tuple[PackageFiles, ...]) -> None:

@@ -21,6 +21,7 @@ class Boolean(NamedTuple):
     """A boolean: the default that its package gives it, and the value that the installed policy starts with.
 
     `description`: the comment above its declaration, on one line; may be empty.  `is_set`: policy.toml names it.
+    `option`: the one that gives it another default, as `package:option`; may be empty.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Boolean(NamedTuple):
     file: str
     line: int
     description: str
+    option: str = ""
 
 
 def list_booleans(context: Context, target: Target) -> tuple[Boolean, ...]:
@@ -54,8 +56,14 @@ def list_booleans(context: Context, target: Target) -> tuple[Boolean, ...]:
     assembly = assemble(load_packages(context, installed.lock, context.catalog(project, project.requirements)), project)
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=project.target.mls))
     current = {boolean.name: boolean.default for boolean in policy.booleans}
+    options = {b.name: b.option for b in assembly.booleans}
     found = (b for module in modules for b in _declared(module) if b.name in current)
-    return tuple(sorted(b._replace(current=current[b.name], is_set=b.name in project.booleans) for b in found))
+    return tuple(
+        sorted(
+            b._replace(current=current[b.name], is_set=b.name in project.booleans, option=options.get(b.name, ""))
+            for b in found
+        )
+    )
 
 
 def _declared(module: PolicyModule) -> Iterator[Boolean]:

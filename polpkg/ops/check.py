@@ -101,6 +101,7 @@ def _variants(manifest: Manifest) -> dict[tuple[tuple[str, str], ...], None]:
 def _link(
     context: Context, requirements: tuple[Requirement, ...], options: tuple[tuple[str, str], ...], abi: Abi
 ) -> _Linked:
+    from polpkg.ops.tuning import tune
     from polpkg.policy.link import LinkOptions, link
     from polpkg.policy.modules import build_modules
 
@@ -109,8 +110,9 @@ def _link(
     assembly = assemble(load_packages(context, lock, catalog), project)
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=False))
     result = link(modules, abi, LinkOptions(handed=assembly.handed))
-    compile_policy(result.policy, context.backend("builtin"), BuildSettings())
-    return _Linked(assembly, modules, result.policy, result.warnings)
+    policy, _ = tune(result.policy, assembly)
+    compile_policy(policy, context.backend("builtin"), BuildSettings())
+    return _Linked(assembly, modules, policy, result.warnings)
 
 
 def _lint(

@@ -39,7 +39,7 @@ def link_assembly(
 
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
     result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed, for_target=for_target))
-    policy, warnings = tune(result.policy, assembly.project)
+    policy, warnings = tune(result.policy, assembly)
     return policy, (*warnings, *result.warnings)
 
 

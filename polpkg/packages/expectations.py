@@ -46,7 +46,7 @@ from polpkg.errors import UsageError
 from polpkg.packages.functions import FUNCTIONS
 from polpkg.packages.manifest import Manifest
 from polpkg.packages.names import did_you_mean
-from polpkg.packages.project import Project, read_booleans, read_instances, read_options
+from polpkg.packages.project import Project, read_instances, read_options
 from polpkg.packages.requirement import Requirement, parse_requirement
 from polpkg.packages.tables import Document, Table, read_toml
 from polpkg.packages.toml_places import find_listed_place
@@ -150,7 +150,7 @@ def read_tests(text: str, file: str, manifest: Manifest) -> PolicyTests:
     """The tests that `text` is.  Raises `PolicyError` (`test-...`) with every problem found."""
     document = Document(text, file, "test", package=manifest.name, locate=find_listed_place)
     root = read_toml(document)
-    booleans = read_booleans(root)
+    booleans = root.boolean_map("booleans")
     xen = _specifier(root)
     tests = PolicyTests(
         manifest.name,
@@ -202,7 +202,7 @@ def _expectations(root: Table, kind: str, booleans: Mapping[str, bool]) -> Itera
     for number, table in enumerate(root.table_list(kind)):
         numbered = Table(root.document, (kind, str(number)), table.values)
         common = Common(
-            kind, number, numbered.text("name"), _specifier(numbered), {**booleans, **read_booleans(numbered)}
+            kind, number, numbered.text("name"), _specifier(numbered), {**booleans, **numbered.boolean_map("booleans")}
         )
         yield _READERS[kind](numbered, common)
         numbered.finish()

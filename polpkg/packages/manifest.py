@@ -63,11 +63,12 @@ class InstanceTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A part of a package that is off unless asked for."""
+    """A part of a package that is off unless asked for: requirements, fragments, other defaults of its booleans."""
 
     name: str
     requires: Mapping[str, str] = field(default_factory=dict[str, str])
     fragments: tuple[str, ...] = ()
+    booleans: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from polpkg.packages.functions import FUNCTIONS
@@ -158,7 +159,10 @@ def _identifiers(table: Table, key: str) -> tuple[str, ...]:
 def _option(name: str, table: Table, package: str) -> Option:
     if not is_name(name):
         table.report("", "bad-name", f"`{name}` cannot be the name of an option", hint=f"a name is {NAME_RULE}")
-    option = Option(name, _requirements(table, "requires", package), _file_names(table, "fragments"))
+    booleans = table.boolean_map("booleans")
+    for boolean in filterfalse(is_identifier, booleans):
+        table.table("booleans").report(boolean, "bad-identifier", f"`{boolean}` is not an identifier")
+    option = Option(name, _requirements(table, "requires", package), _file_names(table, "fragments"), booleans)
     table.finish()
     return option
 

@@ -115,7 +115,7 @@ def read_project(text: str, file: str = PROJECT_FILE) -> Project:
         packages=_packages(root.table("packages")),
         options=read_options(root),
         instances=read_instances(root),
-        booleans=read_booleans(root),
+        booleans=root.boolean_map("booleans"),
         target=_target(root.table("target")),
         indexes={name: _index(table) for name, table in root.tables("indexes")},
         index_map=root.text_map("index-map"),
@@ -138,12 +138,6 @@ def read_options(root: Table) -> dict[str, tuple[str, ...]]:
 def read_instances(root: Table) -> dict[str, dict[str, dict[str, ParameterValue]]]:
     """The instances in `[instances]` of a document: package to instance to the parameters that are set."""
     return {name: _instances(table) for name, table in root.tables("instances")}
-
-
-def read_booleans(table: Table) -> dict[str, bool]:
-    """The values in `[booleans]` of a document or of a table of it, by name."""
-    booleans = table.table("booleans")
-    return {name: booleans.boolean(name) for name in booleans.values}
 
 
 def _packages(table: Table) -> dict[str, str]:

@@ -231,6 +231,11 @@ class Table:
         inner = self.table(key)
         return {name: inner.text(name) for name in inner.values}
 
+    def boolean_map(self, key: str) -> dict[str, bool]:
+        """The table of true and false at `key`."""
+        inner = self.table(key)
+        return {name: inner.boolean(name) for name in inner.values}
+
     def specifiers(self, key: str) -> dict[str, str]:
         """The table of name to version specifier at `key`."""
         inner = self.table(key)

@@ -176,3 +176,49 @@ def test_a_package_with_bad_tests_is_not_built(call, tmp_path):
     (tmp_path / "kiosk/tests/policy.toml").write_text("[[alow]]\n")
     done = call("build", "kiosk", "-o", "dist", "--json")
     assert (done.code, done.document["error"]["code"]) == (5, "test-unknown-key")
+
+
+@pytest.fixture
+def kiosk(call, tmp_path):
+    """`kiosk(options)` writes a package with a boolean, and these tables of options."""
+    call("init", "kiosk")
+    folder = tmp_path / "kiosk"
+    manifest = (folder / "polpkg.toml").read_text()
+    (folder / "policy/kiosk.te").write_text("# Anybody may come in.\ngen_bool(kiosk_open, false)\n")
+
+    def write(options):
+        (folder / "polpkg.toml").write_text(f"{manifest}\n{options}")
+
+    return write
+
+
+def test_an_option_gives_a_boolean_another_default_and_policy_toml_has_the_last_word(call, installed, kiosk):
+    kiosk("[options.public]\nbooleans = { kiosk_open = true }\n")
+    assert call("check", "kiosk", "--level", "note").code == 0
+    call("install", "./kiosk", "--option", "kiosk:public", "--root", installed)
+    assert values(installed)["kiosk_open"] is True
+    text = call("boolean", "list", "--root", installed).out
+    assert "kiosk_open: on, off by default, by option kiosk:public (kiosk)\n  Anybody may come in.\n" in text
+    call("boolean", "set", "kiosk_open", "off", "--root", installed)
+    assert values(installed)["kiosk_open"] is False
+    assert call("verify", "--root", installed).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ("[options.public]\nbooleans = { kiosk_opne = true }\n", "unknown-boolean"),
+        ("[options.public]\nbooleans = { domU_debug = true }\n", "foreign-boolean"),
+        ("[options.public.booleans]\nkiosk_open = 1\n", "manifest-wrong-type"),
+        ('[options.public.booleans]\n"no name" = true\n', "manifest-bad-identifier"),
+        (
+            "[options.a.booleans]\nkiosk_open = true\n[options.b.booleans]\nkiosk_open = false\n",
+            "options-disagree",
+        ),
+    ],
+)
+def test_an_option_that_says_something_else_about_booleans(call, kiosk, options, code):
+    kiosk(options)
+    done = call("check", "kiosk", "--json")
+    assert (done.code, done.document["error"]["code"]) == (5, code)
+    assert done.document["error"]["where"]["line"] > 0
