@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from polpkg.targets.devices.sysfs import Machine
     from polpkg.targets.target import Target
 
+_STATIC = (
+    "# Labels of the devices of one machine, for a package that requires the owners of",
+    "# the types.  With them the owners need their option pciback, or dom0 loses sight",
+    "# of the devices; and do not name the same devices in `pci`: a device is labelled",
+    "# by the policy or by flask-label-pci, not by both.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -38,10 +45,10 @@ class Scan:
 
     @property
     def static_labels(self) -> str:
-        """The fragment of a site's package that labels all of it from boot on."""
+        """The fragment of a site's package that labels all of it from boot on; empty when nothing is proposed."""
         from polpkg.targets.devices.contexts import object_contexts
 
-        lines: list[str] = []
+        lines = list(_STATIC) if self.proposal.assignments else []
         for function, package in self.proposal.assignments:
             lines.append(f"# {function.address}, {function.kind}, for {package}")
             lines += object_contexts(function, f"gen_context(system_u:object_r:{package}_device_t,s0)")

@@ -43,6 +43,16 @@ class InstalledLabels:
         found = find_labels(self.context, self.target, self.generation)
         return {label.instance: label.context for label in found if label.kind == "domain"}
 
+    def devices(self) -> Mapping[str, str]:
+        """The contexts that devices get at run time, by their addresses."""
+        from polpkg.ops.policies import find_generation
+        from polpkg.targets.devices.unit import read_device_labels
+        from polpkg.targets.generations import read_system_files
+        from polpkg.targets.layout import DEVICES_UNIT
+
+        files = read_system_files(self.target, find_generation(self.target, self.generation))
+        return read_device_labels(files.get(DEVICES_UNIT, b"").decode())
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
@@ -63,6 +73,8 @@ def check_file(file: Path, policy: ReadPolicy, surroundings: Surroundings, neigh
 
     guest = read_guest(_read(file), str(file))
     surroundings = replace(surroundings, backends=_backends(guest, neighbours))
+    if guest.pci and neighbours.installed is not None:
+        surroundings = replace(surroundings, devices={**neighbours.installed.devices(), **surroundings.devices})
     return Checked(guest, policy.label, check_guest(guest, policy.view.policy, surroundings))
 
 

@@ -5,6 +5,8 @@ import tomllib
 import pytest
 from sysfs_trees import MEMORY, PORTS, Card, build_sysfs
 
+from polpkg.policy.policydb import lift, read_policydb
+
 CARDS = {
     "0000:00:1f.2": Card(0x010601, 20, group=3, driver="ahci", disks=("sda",)),
     "0000:03:00.0": Card(
@@ -77,3 +79,51 @@ def test_static_labels_are_policy_by_which_the_device_fits_its_domain(call, mach
     assert call("link", "netdom", "dom0", "domu", "./site-devices", "--xen", "4.17", "-o", "labelled").code == 0
     assert call("xl", "check", config, "--policy", "plain").code == 1
     assert call("xl", "check", config, "--policy", "labelled").code == 0
+
+
+UNIT = "etc/systemd/system/polpkg-devices.service"
+LABELLED = "flask-label-pci 0000:03:00.0 system_u:object_r:netdom_device_t\n"
+
+
+def test_devices_of_an_instance_are_labelled_by_a_unit_that_goes_with_it(call, installed):
+    before = call("query", "allow", "--root", installed).out
+    assert not (installed / UNIT).exists()
+    assert call("install", "netdom", "--set", "pci=0000:03:00.0", "--root", installed, "--yes").code == 0
+    assert f"ExecStart={LABELLED}" in (installed / UNIT).read_text()
+    assert (installed / "etc/systemd/system/multi-user.target.d/polpkg-devices.conf").exists()
+    assert call("query", "allow", "--root", installed).out == before
+    assert call("install", "netdom", "--root", installed, "--yes").code == 0
+    assert (installed / UNIT).exists()
+    assert call("verify", "--root", installed).code == 0
+    assert call("rollback", "--root", installed, "--yes").code == 0
+    assert not (installed / UNIT).exists()
+    assert call("rollback", "--root", installed, "--yes").code == 0
+    assert call("remove", "netdom", "--root", installed, "--yes").code == 0
+    assert not (installed / UNIT).exists()
+    assert call("verify", "--root", installed).code == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--option", "netdom:pciback")])
+def test_the_policy_leaves_alone_what_the_unit_labels(call, installed, options):
+    """After a load flask-label-pci refuses a device that has a label of the policy, even the same (Xen 4.17.7)."""
+    words = ("--set", "pci=0000:03:00.0", *options, "--root", installed, "--yes")
+    assert call("install", "netdom", *words).code == 0
+    contexts = lift(read_policydb((installed / "boot/xenpolicy-4.17-amd64").read_bytes())).object_contexts
+    assert contexts == ()
+
+
+def test_xl_check_knows_what_the_unit_labels(call, installed, tmp_path):
+    config = tmp_path / "net.cfg"
+    config.write_text("seclabel = 'system_u:system_r:netdom_t'\npci = [ '03:00.0' ]\n")
+    check = ("xl", "check", config, "--root", installed)
+    assert "error[device-refused]" in call(*check).out
+    assert call("install", "netdom", "--set", "pci=0000:03:00.0", "--root", installed, "--yes").code == 0
+    assert call(*check).code == 0
+
+
+def test_one_device_in_two_instances_is_refused(call, installed):
+    words = ("--set", "pci=0000:03:00.0", "--root", installed, "--yes")
+    assert call("install", "netdom", *words).code == 0
+    done = call("install", "netdom", "--instance", "second", *words)
+    assert done.code == 2
+    assert "error[device-twice]" in done.err

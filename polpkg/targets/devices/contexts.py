@@ -3,6 +3,9 @@
 The numbers are those of one machine as its firmware set it up: another slot, another card or a new firmware may move
 them, and the labels then lie on something else.  So they go into a package of the site, made anew after such a change.
 A device that is plugged in later gets a label only by lying at numbers that have one.
+
+Seen on Xen 4.17.7: dom0 needs *use* of a device that has a label when it boots, or it does not even find it; and once a
+policy was loaded, flask-label-pci refuses a device that the policy labels, even with the same label.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ The unit is wanted through a drop-in of `multi-user.target`, not through a link:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.targets.layout import DEVICES_DROP_IN, DEVICES_UNIT
@@ -44,6 +45,14 @@ _DROP_IN = """# Written by polpkg, which also removes it.
 [Unit]
 Wants=polpkg-devices.service
 """
+
+
+_COMMAND = re.compile(r"ExecStart=flask-label-pci (\S+) (\S+)")
+
+
+def read_device_labels(unit: str) -> dict[str, str]:
+    """The contexts that a unit made by `device_files` gives, by address as text."""
+    return dict(_COMMAND.findall(unit))
 
 
 def device_files(labels: Sequence[DeviceLabel]) -> dict[str, bytes]:
