@@ -48,7 +48,7 @@ class Scan:
         """The fragment of a site's package that labels all of it from boot on; empty when nothing is proposed."""
         from polpkg.targets.devices.contexts import object_contexts
 
-        lines = list(_STATIC) if self.proposal.assignments else []
+        lines: list[str] = [*_STATIC] if self.proposal.assignments else []
         for function, package in self.proposal.assignments:
             lines.append(f"# {function.address}, {function.kind}, for {package}")
             lines += object_contexts(function, f"gen_context(system_u:object_r:{package}_device_t,s0)")
