@@ -130,6 +130,13 @@ def test_what_does_not_pass_has_its_exit_code(export, server, path, fault, exit_
     refused(export(), exit_code, code, words)
 
 
+def test_a_list_of_names_that_fails_hides_nothing(call, export, server):
+    assert export().code == 0
+    for fault in (Fault(status=403), Fault(body=b'{"no": "list"}'), Fault(status=503)):
+        server.always("index/names.json", fault)
+        refused(call("lock", "dema", "--json"), 3, "unknown-package", "no index has a package named `dema`")
+
+
 def test_an_archive_of_another_length_is_refused_at_once(export, server):
     server.always(BLOB, Fault(length=len(ARCHIVE) + 1))
     refused(export(), 4, "wrong-length", str(len(ARCHIVE)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polpkg.errors import TrustError, UsageError
+from polpkg.errors import PolpkgError, TrustError, UsageError
 from polpkg.packages.index.index import BUNDLED
 from polpkg.packages.names import did_you_mean
 
@@ -111,9 +111,19 @@ class Catalog:
         return self._paths.get(release.name) or self._indexes[release.index]
 
     def names(self) -> tuple[str, ...]:
-        """All package names that the indexes can list, sorted."""
+        """All package names that the indexes can list, sorted.
+
+        They are for hints: an index that fails to list them is left out, so that it never hides what the hint is about.
+        """
         indexes = (*self._indexes.values(), *self._paths.values())
-        return tuple(sorted({name for index in indexes for name in index.names()}))
+        return tuple(sorted({name for index in indexes for name in _names_in(index)}))
+
+
+def _names_in(index: Index) -> tuple[str, ...]:
+    try:
+        return index.names()
+    except PolpkgError:
+        return ()
 
 
 def list_the_same(package: str, indexes: Iterable[Index]) -> bool:

@@ -134,9 +134,9 @@ class EntryReader:
                 continue
             document = json_document(line, file, number)
             release = read_entry(document.root(json_object(document)), self._index, package)
-            document.check()
             if release.version in releases:
-                raise TrustError("index-duplicate", f"{file} lists {release} twice")
+                document.report((), "duplicate", f"{file} lists {release} twice")
+            document.check()
             releases[release.version] = release
         return tuple(releases.values())
 
