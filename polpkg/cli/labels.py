@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,8 @@ from polpkg.cli.options import IndexOptions, Policy, TargetOptions
 from polpkg.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from polpkg.ops.labels import Label
 
 
@@ -55,18 +57,36 @@ def _text(labels: tuple[Label, ...], *, xl: bool) -> str:
     """A line for each label, never cut: lines are copied into xl.cfg."""
     if not xl:
         return "\n".join(f"# {label.instance}: {label.kind}\n{_setting(label)}" for label in labels)
-    groups = groupby((label for label in labels if label.xl), key=lambda label: (label.package, *_guest(label)))
-    return "\n\n".join(_section(guest, tuple(group)) for (_, *guest), group in groups)
+    sections = _sections(label for label in labels if label.xl)
+    names = Counter(map(_guest, (section[0] for section in sections)))
+    return "\n\n".join(_section(section, alone=names[_guest(section[0])] == 1) for section in sections)
 
 
-def _guest(label: Label) -> tuple[str, str]:
-    """Whose configuration a label goes to; that of a device model goes to that of the guest before it."""
-    return label.instance, label.item
+def _sections(labels: Iterable[Label]) -> list[list[Label]]:
+    """The labels of one guest each: its build label comes before its own, that of its device model after."""
+    sections: list[list[Label]] = []
+    for label in labels:
+        begins = label.xl == "init_seclabel" or (label.xl == "seclabel" and not _waits(sections))
+        if begins or not sections:
+            sections.append([])
+        sections[-1].append(label)
+    return sections
 
 
-def _section(guest: list[str], labels: tuple[Label, ...]) -> str:
+def _waits(sections: list[list[Label]]) -> bool:
+    """Whether the last section has a build label alone."""
+    return bool(sections) and [label.xl for label in sections[-1]] == ["init_seclabel"]
+
+
+def _guest(label: Label) -> str:
+    """Whose configuration a label goes to."""
+    return f"{label.instance} {label.item}".strip()
+
+
+def _section(labels: list[Label], *, alone: bool) -> str:
     """What goes into the configuration of one guest, below a comment that says which: xl reads it as it is."""
-    title = " ".join(word for word in guest if word)
+    own = next((label for label in labels if label.xl == "seclabel"), labels[0])
+    title = _guest(own) if alone else f"{_guest(own)} {own.context.split(':')[2]}"
     return "\n".join([f"# {title}", *(_setting(label) for label in labels)])
 
 

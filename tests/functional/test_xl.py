@@ -123,6 +123,19 @@ def test_every_label_key_is_one_that_xl_reads(call, installed):
     assert keys == {"seclabel", "device_model_stubdomain_seclabel"}
 
 
+def test_every_section_of_every_bundled_package_fits_the_policy_that_it_is_of(call, installed, config):
+    packages = ("stordom", "domu-isolated", "domu-nomigrate", "xen-compat", "vmv")
+    assert call("install", *packages, "--root", installed, "--yes").code == 0
+    sections = call("labels", "--xl", "--root", installed).out.strip().split("\n\n")
+    titles = [section.splitlines()[0] for section in sections]
+    assert len(set(titles)) == len(titles) > 8
+    assert "# xen-compat nomigrate_t" in titles
+    for section in sections:
+        done = call("xl", "check", config(f"{section}\n"), "--root", installed)
+        assert done.code == 0, done.out
+        assert "label-repeated" not in done.out
+
+
 SEALED = {
     "polpkg.toml": """[package]
 name = "vault"
