@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.diagnostics import Note
@@ -16,11 +17,13 @@ from polpkg.packages.expectations import (
     Ownership,
 )
 from polpkg.policy.abi import describe_availability, known_tables
+from polpkg.policy.analysis.access import Subject, constrained
 from polpkg.policy.analysis.access_sets import AccessSet, find_missing, rules_about
 from polpkg.policy.analysis.explain import render_rule
 from polpkg.policy.analysis.flow import flow_graph
 from polpkg.policy.analysis.rules_in_force import rules_in_force
 from polpkg.policy.ir.linked import bits
+from polpkg.targets.in_use import reason_against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +52,15 @@ class Verdict(NamedTuple):
     finding: Diagnostic | None
     lacking: tuple[str, ...] = ()
     judged: bool = True
+
+
+class _Pair(NamedTuple):
+    """Sources and targets, bit sets both; `subjects`: their labels, where those are given."""
+
+    sources: int
+    targets: int
+    of_itself: bool = False
+    subjects: tuple[Subject, Subject] | None = None
 
 
 @dataclass(slots=True)
@@ -98,13 +110,17 @@ class Judge:
             return None
         names, known = self.policy.types, self.policy.abi.all_classes[access.security_class]
         lines = [
-            f"{names[m.source].name} may not {' '.join(known.permissions[b] for b in bits(m.permissions))} "
+            f"{names[m.source].name} may not {_words(m.permissions, known.permissions)} "
             f"{names[m.target].name} ({known.name})"
             for m in missing
         ]
         possible = self._in_force(wanted.common.booleans, possible=True)
         conditional = [r for r in rules_about(self.policy, possible, access) if r.condition]
         notes = [Note(text) for text in _shortened(lines[1:])]
+        if access.permissions & access.refused:
+            notes.append(
+                Note(f"constraints refuse it: {_words(access.refused & access.permissions, known.permissions)}")
+            )
         notes += [Note(f"only if {r.condition}: {self._text(r)}", r.origin) for r in conditional[:_SHOWN]]
         return self._failed(wanted.common, f"expected to be allowed: {lines[0]}", notes)
 
@@ -128,7 +144,7 @@ class Judge:
         sources = self.policy.expand(rule.source) & access.sources
         targets = self.policy.expand(rule.target) & (sources if access.of_itself else access.targets)
         source = next(bits(targets if access.of_itself else sources))
-        permissions = " ".join(known.permissions[b] for b in bits(rule.permissions & access.permissions))
+        permissions = _words(rule.permissions & access.permissions & ~access.refused, known.permissions)
         return f"{names[source].name} may {permissions} {names[next(bits(targets))].name} ({known.name})"
 
     def _no_flow(self, unwanted: NoFlow) -> Diagnostic | None:
@@ -183,10 +199,8 @@ class Judge:
 
     def _accesses(self, access: Access, lacking: list[str]) -> Iterator[AccessSet]:
         """The accesses that an expectation is about, by class; what this hypervisor has not goes to `lacking`."""
-        sources = self._types(access.common, "source", access.source)
-        of_itself = access.target == (SELF,)
-        targets = 0 if of_itself else self._types(access.common, "target", access.target)
         abi = self.policy.abi
+        pairs = tuple(self._pairs(access))
         classes = [c.name for c in abi.all_classes] if EVERYTHING in access.classes else access.classes
         for name in dict.fromkeys(classes):
             if not abi.has_class(name):
@@ -195,7 +209,35 @@ class Judge:
             mask = (1 << len(abi.permissions(name))) - 1
             if access.permissions:
                 mask = self._mask(access, name, lacking)
-            yield AccessSet(sources, targets, abi.class_id(name) - 1, mask, of_itself)
+            number = abi.class_id(name) - 1
+            for pair in pairs:
+                refused = constrained(self.policy, *pair.subjects, number) if pair.subjects else 0
+                yield AccessSet(pair.sources, pair.targets, number, mask, pair.of_itself, refused)
+
+    def _pairs(self, access: Access) -> Iterator[_Pair]:
+        """Sources and targets: sets of types, or labels one by one, to which constraints apply."""
+        common, of_itself = access.common, access.target == (SELF,)
+        if not any(":" in name for name in (*access.source, *access.target)):
+            sources = self._types(common, "source", access.source)
+            yield _Pair(sources, 0 if of_itself else self._types(common, "target", access.target), of_itself)
+            return
+        sources = [self._subject(common, "source", label) for label in access.source]
+        targets = sources if of_itself else [self._subject(common, "target", label) for label in access.target]
+        for source, target in zip(sources, targets, strict=True) if of_itself else product(sources, targets):
+            yield _Pair(1 << source.type, 1 << target.type, subjects=(source, target))
+
+    def _subject(self, common: Common, key: str, label: str) -> Subject:
+        """The user, role and type of a label.  Raises PolicyError `test-unknown-label`."""
+        reason = reason_against(label, self.policy)
+        if reason:
+            hint = (
+                "labels stand for themselves: where one does, source and target are labels" if ":" not in label else ""
+            )
+            raise self._unknown(common, key, "unknown-label", f"`{label}`: {reason}", hint)
+        user_name, role_name, type_name = label.split(":", 3)[:3]
+        user = next(n for n, user in enumerate(self.policy.users) if user.name == user_name)
+        role = next(n for n, role in enumerate(self.policy.roles) if role.name == role_name)
+        return Subject(user, role, self.policy.number_of_type(type_name))
 
     def _mask(self, access: Access, class_name: str, lacking: list[str]) -> int:
         mask = 0
@@ -250,6 +292,10 @@ class Judge:
 
     def _unknown(self, common: Common, key: str, code: str, message: str, hint: str = "") -> PolicyError:
         return _policy_error(self.tests.finding(common, key, f"test-{code}", message, hint))
+
+
+def _words(mask: int, names: tuple[str, ...]) -> str:
+    return " ".join(names[bit] for bit in bits(mask))
 
 
 def _policy_error(finding: Diagnostic) -> PolicyError:

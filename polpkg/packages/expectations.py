@@ -31,9 +31,10 @@
     owners = "$prefix_t"
 
 Sources and targets are types or attributes, one or a list; `*` is every type, `-NAME` takes out, `self` as the target
-is the source itself.  An expectation with `$prefix` holds for each instance of the package, with `$item` for each item
-of each instance.  Each may have a `name`, `xen` and `booleans` of its own.  Booleans that nobody sets have their
-defaults in `allow`, and may have any value in `deny` and `no-flow`.
+is the source itself.  They may be labels as well (`red_u:vm_r:app_t`), all of them: then constraints count, which rules
+about types know nothing of.  An expectation with `$prefix` holds for each instance of the package, with `$item` for
+each item of each instance.  Each may have a `name`, `xen` and `booleans` of its own.  Booleans that nobody sets have
+their defaults in `allow`, and may have any value in `deny` and `no-flow`.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def reason_against(label: str, policy: LinkedPolicy) -> str:
     if role_name == "object_r":
         return ""
     if not user.roles >> role & 1:
-        return f"user `{user_name}` no longer has the role `{role_name}`"
-    return "" if policy.roles[role].types >> number & 1 else f"`{role_name}` no longer has the type `{type_name}`"
+        return f"user `{user_name}` may not have the role `{role_name}`"
+    return "" if policy.roles[role].types >> number & 1 else f"`{role_name}` may not have the type `{type_name}`"
 
 
 def _missing_companions(label: str, before: LinkedPolicy, after: LinkedPolicy) -> Iterator[str]:

@@ -189,3 +189,39 @@ def test_coverage_lists_lines_and_options(call, app):
     assert re.search(r"^policy/app.if:7: \d rules$", done.out, re.MULTILINE)
     assert re.search(r"^coverage: 1 of 7 lines that grant something \(14%\)$", done.out, re.MULTILINE)
     assert "policy/app.if:17:" not in done.out
+
+
+def labels(kind, source, target, security_class, permissions=""):
+    text = '[instances.domu-isolated.domu-isolated]\nseparation = "user"\nusers = ["red", "blue"]\n'
+    name = "domu_isolated_{}_u:vm_r:domu_isolated_guest_t"
+    source, target = (name.format(word) if word in ("red", "blue") else word for word in (source, target))
+    return 'with = ["domu-isolated"]\n' + text + rule(kind, source, target, security_class, permissions)
+
+
+def test_between_labels_constraints_count(app):
+    call = app(labels("deny", "red", "blue", "grant"))
+    assert call("test", "app").code == 0
+    app(labels("deny", "red", "self", "grant", "map_read"))
+    assert "domu_isolated_guest_t may map_read domu_isolated_guest_t (grant)" in call("test", "app").err
+    app(labels("allow", "red", "red", "grant", "map_read"))
+    assert call("test", "app").code == 0
+    app(labels("allow", "red", "blue", "grant", "map_read unmap"))
+    done = call("test", "app")
+    assert done.code == 5
+    assert "note: constraints refuse it: map_read unmap" in done.err
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("green_u:vm_r:domu_isolated_guest_t", "no user `green_u`"),
+        ("domu_isolated_red_u:system_r:domu_isolated_guest_t", "may not have the role"),
+        ("domU_t", "is not a label"),
+        ("a:b:", "no type"),
+    ],
+)
+def test_labels_that_cannot_be(app, source, words):
+    done = app(labels("deny", source, "red", "grant"))("test", "app", "--json")
+    assert (done.code, done.document["error"]["code"]) == (5, "test-unknown-label")
+    assert words in done.document["error"]["message"]
+    assert done.document["error"]["where"]["line"] == 6

@@ -51,10 +51,7 @@ class AccessDecider:
         parent = self.policy.types[source.type].bounds
         if parent >= 0:
             mask &= self._granted(parent, target.type, number)
-        for constraint in self.policy.constraints:
-            concerns = constraint.security_class == number and constraint.keyword == "constrain"
-            if concerns and mask & constraint.permissions and not _holds(constraint, source, target):
-                mask &= ~constraint.permissions
+        mask &= ~constrained(self.policy, source, target, number)
         names = self.policy.abi.all_classes[number].permissions
         return frozenset(names[bit] for bit in bits(mask)) - self._refused_by_roles(source, target, class_name)
 
@@ -126,6 +123,16 @@ class AccessDecider:
             expand = self.policy.expand
             rules = self._by_source[source] = tuple(r for r in self._rules if expand(r.source) >> source & 1)
         return rules
+
+
+def constrained(policy: LinkedPolicy, source: Subject, target: Subject, security_class: int) -> int:
+    """The permissions of a class, as a bit set, that constraints refuse `source` on `target`, whatever rules say."""
+    refused = 0
+    for constraint in policy.constraints:
+        concerns = constraint.security_class == security_class and constraint.keyword == "constrain"
+        if concerns and constraint.permissions & ~refused and not _holds(constraint, source, target):
+            refused |= constraint.permissions
+    return refused
 
 
 def _active_rules(policy: LinkedPolicy) -> Iterator[LinkedAvRule | LinkedTypeRule]:

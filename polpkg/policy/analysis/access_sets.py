@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class AccessSet(NamedTuple):
     """Accesses: `permissions` of one class, of each type in `sources` to each in `targets`, bit sets all three.
 
-    With `of_itself` each source is its own only target.
+    With `of_itself` each source is its own only target.  `refused`: those that constraints refuse, whatever rules say.
     """
 
     sources: int
@@ -24,6 +24,7 @@ class AccessSet(NamedTuple):
     security_class: int
     permissions: int
     of_itself: bool = False
+    refused: int = 0
 
     def targets_of(self, source: int) -> int:
         """The targets for one of the sources, as a bit set."""
@@ -32,8 +33,9 @@ class AccessSet(NamedTuple):
 
 def rules_about(policy: LinkedPolicy, rules: Sequence[TracedRule], wanted: AccessSet) -> Iterator[TracedRule]:
     """The rules that grant some of the accesses."""
+    permissions = wanted.permissions & ~wanted.refused
     for rule in rules:
-        if rule.security_class == wanted.security_class and rule.permissions & wanted.permissions:
+        if rule.security_class == wanted.security_class and rule.permissions & permissions:
             sources, targets = policy.expand(rule.source) & wanted.sources, policy.expand(rule.target)
             if (sources & targets) if wanted.of_itself else (sources and targets & wanted.targets):
                 yield rule
@@ -60,7 +62,7 @@ def find_missing(policy: LinkedPolicy, rules: Sequence[TracedRule], wanted: Acce
         for permission in bits(wanted.permissions):
             covered = 0
             for rule in own:
-                if rule.permissions >> permission & 1:
+                if (rule.permissions & ~wanted.refused) >> permission & 1:
                     covered |= policy.expand(rule.target)
             for target in bits(wanted.targets_of(source) & ~covered):
                 lacking[target] = lacking.get(target, 0) | 1 << permission
