@@ -85,6 +85,10 @@ def _what(
 
 
 def _lines(lock: Lockfile, bundle: Path | None, vendor: Path | None) -> Iterator[str]:
+    from polpkg.packages.index.index import BUNDLED, PATH
+
     yield from (f"{package} ({package.index})" for package in lock.packages)
+    names = sorted({package.index for package in lock.packages} - {BUNDLED, PATH}) or ["NAME"]
     for place in filter(None, (bundle, vendor)):
-        yield f"{place} has them: use it with --index NAME={place} --offline"
+        options = " ".join(f"--index {name}={place}" for name in names)
+        yield f"{place} has them: use it with {options} --offline"

@@ -54,11 +54,30 @@ def test_what_was_installed_from_a_bundle_stays_without_it(call, tmp_path, no_ne
     assert call("sync", "--locked", *target).code == 0
 
 
+def test_a_bundle_stands_in_for_the_indexes_that_a_lock_names(call, publish, tmp_path, no_network, monkeypatch):
+    publish("lib", "1.0", folder="lab")
+    publish("app", "1.0", {"lib": ">=1"}, folder="hub")
+    indexes = "".join(f'[indexes.{name}]\nurl = "{URL}/{name}"\ntrust = "none"\n' for name in ("hub", "lab"))
+    (tmp_path / "policy.toml").write_text(f'[packages]\napp = "*"\n{indexes}')
+    at_home = ("--index", "hub=hub", "--index", "lab=lab")
+    assert call("lock", *at_home).code == 0
+    done = call("export", "--bundle", "site.tar", *at_home)
+    there = "--index hub=site.tar --index lab=site.tar --offline"
+    assert done.out.endswith(f"site.tar has them: use it with {there}\n")
+    for folder in ("hub", "lab", "cache"):
+        shutil.rmtree(tmp_path / folder)
+    words = ("sync", "--locked", "--root", "r", "--xen", "4.17")
+    done = call(*words, "--offline")
+    assert (done.code, "--index hub=FILE" in done.err or "--index lab=FILE" in done.err) == (7, True)
+    assert call(*words, *there.split()).code == 0
+    assert call(*words, "--offline").code == 0
+
+
 def test_vendored_archives_are_an_index(call, publish, tmp_path):
     publish("lib", "1.0")
     publish("app", "1.0", {"lib": ">=1"})
     done = call("export", "app", "--index", "site=dist", "--vendor", "vendored")
-    assert done.out.endswith("vendored has them: use it with --index NAME=vendored --offline\n")
+    assert done.out.endswith("vendored has them: use it with --index site=vendored --offline\n")
     assert {"app-1.0.polpkg", "lib-1.0.polpkg"} <= {path.name for path in (tmp_path / "vendored").iterdir()}
     locked = call("lock", "app", "--index", "v=vendored", "--offline", "--json").document["packages"]
     assert [(p["name"], p["index"]) for p in locked] == [("app", "v"), ("lib", "v")]

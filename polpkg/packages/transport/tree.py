@@ -28,6 +28,7 @@ class HttpTree:
         self._settings = server.settings
         self._cache = HttpCache(self._settings.cache_folder, server.url)
         self._under_way: dict[str, Future[bytes | None]] = {}
+        self._name = server.name
         self.location = server.location
 
     def read(self, path: str, *, limit: int) -> bytes | None:
@@ -43,7 +44,7 @@ class HttpTree:
             raise NetworkError(
                 "offline",
                 f"{self.location}/{path} was never fetched, and --offline forbids fetching it now",
-                hint="run the same command once without --offline",
+                hint=f"leave --offline out once, or bring a copy: `polpkg export --bundle` and --index {self._name}=FILE",
             )
         return kept.body
 
