@@ -44,7 +44,7 @@ class HttpTree:
             raise NetworkError(
                 "offline",
                 f"{self.location}/{path} was never fetched, and --offline forbids fetching it now",
-                hint=f"leave --offline out once, or bring a copy: `polpkg export --bundle` and --index {self._name}=FILE",
+                hint=f"leave --offline out, or bring a copy: `polpkg export --bundle` and --index {self._name}=FILE",
             )
         return kept.body
 
