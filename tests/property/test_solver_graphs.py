@@ -35,6 +35,7 @@ HARD = {
     "realistic": realistic(1000, 20, 3),
     "layered": layered(30, 10, 15, 3),
     "wide": wide(200, 20, 3),
+    "very wide": wide(1000, 20, 2),
     "deep": deep(100, 20, 3),
     "tangled": tangled(40, 10, 3),
     "pigeonhole": pigeonhole(6),

@@ -118,11 +118,18 @@ class CatalogProvider:
 
     def dependencies(self, package: str, version: int) -> Iterator[Incompatibility]:
         """The requirements of `version`, each stated for every version that has the same one."""
+        return self._requirements(package, 1 << version)
+
+    def all_dependencies(self, package: str) -> Iterator[Incompatibility]:
+        """The requirements of all versions."""
+        return self._requirements(package, self.versions(package).all)
+
+    def _requirements(self, package: str, of_versions: int) -> Iterator[Incompatibility]:
         on = {"", *self._request.options.get(package, ())}
         requiring = [
             (key, versions)
             for key, versions in self.versions(package).requiring.items()
-            if key[0] in on and versions >> version & 1
+            if key[0] in on and versions & of_versions
         ]
         self._source.prefetch([name for (_, name, _), _ in requiring])
         for (option, name, specifier), versions in requiring:

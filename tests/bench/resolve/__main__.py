@@ -41,6 +41,8 @@ CASES = (
     Case("realistic", (10_000, 20, 1), REALISTIC),
     Case("layered", (100, 20, 20, 1), ADVERSARIAL),
     Case("wide", (300, 20, 1), ADVERSARIAL),
+    Case("wide", (1000, 20, 1), ADVERSARIAL),
+    Case("wide", (1000, 20, 2), ADVERSARIAL),
     Case("deep", (100, 20, 1), ADVERSARIAL),
     Case("tangled", (40, 10, 1), ADVERSARIAL),
     Case("pigeonhole", (7,), ADVERSARIAL),

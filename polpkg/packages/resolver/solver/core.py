@@ -2,8 +2,8 @@
 
 A search meets many facts on its way that have nothing to do with why it failed.  The proof is made again from only
 those that it rests on; requirements of many versions are said in one sentence where that is enough; then every fact is
-left out that is not missed.  Effort is counted in conflicts and facts, never
-in seconds, so the same failure has the same core on every machine.
+left out that is not missed.  Effort is counted in conflicts and facts, never in seconds, so the same failure has the
+same core on every machine.  It grows with the proof there is: what took long to refute is not refuted many times more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _EFFORT = 100_000
-_CONFLICT_EFFORT = 20
+_CONFLICTS = 300
 
 
 class Core(NamedTuple):
@@ -66,6 +66,7 @@ class _Reduction:
         self._proof = proof
         self._facts = facts_of(proof)
         self._effort = _EFFORT
+        self._conflicts = _CONFLICTS + len(steps_of(proof))
 
     def run(self) -> Core:
         self._settle()
@@ -82,7 +83,7 @@ class _Reduction:
     def _sum_up(self) -> None:
         """Say many requirements in one sentence: first all that can be, then those of ever fewer packages."""
         size = len(groups := _alike(self._facts))
-        while size and self._effort > 0:
+        while size and not self._is_tired:
             for start in range(0, len(groups), size):
                 self._refuted(_summed(self._facts, groups[start : start + size]))
             groups = _alike(self._facts)
@@ -94,19 +95,26 @@ class _Reduction:
         while True:
             start = 0
             while start < len(self._facts):
-                if self._effort <= 0:
+                if self._is_tired:
                     return False
                 kept = [*self._facts[:start], *self._facts[start + size :]]
                 if not self._refuted(kept):
                     start += size
             if size == 1:
-                return True
+                return not self._is_tired
             size = max(1, size // 4)
+
+    @property
+    def _is_tired(self) -> bool:
+        return self._effort <= 0 or self._conflicts <= 0
 
     def _refuted(self, facts: Sequence[Incompatibility]) -> bool:
         """Whether `facts` are refuted with fewer of them than there were; that proof is then the one to go on with."""
-        found = refute(facts, max(self._effort, 0) // _CONFLICT_EFFORT)
-        self._effort -= len(facts) + _CONFLICT_EFFORT * found.conflicts
+        if self._is_tired:
+            return False
+        found = refute(facts, self._conflicts)
+        self._effort -= len(facts)
+        self._conflicts -= found.conflicts
         if found.proof is None:
             return False
         used = {id(fact) for fact in facts_of(found.proof)}
@@ -119,7 +127,7 @@ class _Reduction:
     def _shorten(self) -> None:
         """Look at the facts in other orders, for a proof of fewer steps."""
         for facts in (self._facts, self._facts[::-1]):
-            found = refute(facts, _EFFORT // _CONFLICT_EFFORT // 4)
+            found = refute(facts, max(self._conflicts, _CONFLICTS))
             if found.proof is not None and _length(found.proof) < _length(self._proof):
                 self._proof = found.proof
 

@@ -15,7 +15,7 @@ _CEILING = 1e100
 
 
 class _Rank(NamedTuple):
-    """What comes first is chosen first: trouble, then few versions left, then the name."""
+    """What comes first is chosen first: much trouble for each version left, then few versions left, then the name."""
 
     calm: float
     versions: int
@@ -23,7 +23,7 @@ class _Rank(NamedTuple):
 
 
 class DecisionOrder:
-    """The open packages: those that recent conflicts were about first, then those with the fewest versions left.
+    """The open packages: those first that recent conflicts were about and that have few versions left.
 
     Trouble counts more the more recent it is (the activity of SAT solvers).  Ranks are kept in a heap that may hold
     outdated ones; each is recognised when it comes to the top.
@@ -76,4 +76,5 @@ class DecisionOrder:
         heapify(self._heap)
 
     def _rank(self, package: str) -> _Rank:
-        return _Rank(-self._trouble.get(package, 0.0), self._solution.known[package].bit_count(), package)
+        versions = self._solution.known[package].bit_count()
+        return _Rank(-self._trouble.get(package, 0.0) / versions, versions, package)

@@ -9,6 +9,7 @@ from polpkg.packages.resolver.solver.decision_order import DecisionOrder
 from polpkg.packages.resolver.solver.incompatibility import Incompatibility
 from polpkg.packages.resolver.solver.learning import learn
 from polpkg.packages.resolver.solver.partial_solution import PartialSolution
+from polpkg.packages.resolver.solver.support import Supports
 from polpkg.packages.resolver.solver.term import ANYTHING, Term
 from polpkg.packages.resolver.solver.watching import Watch, Watches
 
@@ -57,6 +58,9 @@ class _NothingElse:
     def dependencies(self, package: str, version: int) -> tuple[Incompatibility, ...]:  # noqa: ARG002
         return ()
 
+    def all_dependencies(self, package: str) -> tuple[Incompatibility, ...]:  # noqa: ARG002
+        return ()
+
 
 class _Search:
     def __init__(self, provider: DependencyProvider, limit: float = inf) -> None:
@@ -66,9 +70,11 @@ class _Search:
         self._solution = PartialSolution()
         self._order = DecisionOrder(self._solution)
         self._watches = Watches()
+        self._supports = Supports()
         self._stated: set[tuple[Term, ...]] = set()
         self._constrained: set[str] = set()
         self._expanded: set[tuple[str, int]] = set()
+        self._troubled: set[str] = set()
         self._changed: dict[str, int] = {}
         self._late: list[tuple[int, Incompatibility]] = []
         self._may_linger = False
@@ -87,7 +93,7 @@ class _Search:
                 self._order.blame(lesson.involved)
                 self._go_back(lesson.level)
                 late = self._restate_late()
-                conflict = self._state((lesson.learned,)) or late
+                conflict = self._state((lesson.learned,)) or late or self._expand(lesson.involved)
             package = self._order.first()
             if package is None:
                 return dict(sorted(self._solution.decisions.items()))
@@ -99,7 +105,7 @@ class _Search:
             self._constrained.add(package)
             return self._state(self._provider.constraints(package))
         version = self._provider.choose(package, self._solution.known[package])
-        if (package, version) not in self._expanded:
+        if package not in self._troubled and (package, version) not in self._expanded:
             self._expanded.add((package, version))
             conflict = self._state(self._provider.dependencies(package, version))
             if conflict is not None or not self._solution.known[package] >> version & 1:
@@ -108,6 +114,19 @@ class _Search:
         self._solution.decide(package, version)
         self._may_linger = True
         self._note(package, before)
+        return None
+
+    def _expand(self, packages: Iterable[str]) -> Incompatibility | None:
+        """State what every version brings with it of `packages`, which a conflict was about; a conflict, if any.
+
+        Trying the versions one after the other would learn what they have in common from one conflict each.
+        """
+        for package in packages:
+            if package in self._constrained and package not in self._troubled:
+                self._troubled.add(package)
+                conflict = self._state(self._provider.all_dependencies(package))
+                if conflict is not None:
+                    return conflict
         return None
 
     def _go_back(self, level: int) -> None:
@@ -139,6 +158,7 @@ class _Search:
             if incompatibility.terms not in self._stated:
                 self._stated.add(incompatibility.terms)
                 self._watches.add(self._watch(incompatibility))
+                self._supports.add(incompatibility)
             if self._examine(incompatibility) and conflict is None:
                 conflict = incompatibility
         return conflict
@@ -189,6 +209,21 @@ class _Search:
                 conflict = self._visit(package, watches)
                 if conflict is not None:
                     return conflict
+            conflict = self._exclude(package)
+            if conflict is not None:
+                return conflict
+        return None
+
+    def _exclude(self, package: str) -> Incompatibility | None:
+        """Derive what all versions have in common that are left of a package; why that cannot be, if it cannot."""
+        known = self._solution.known
+        for term in self._supports.excluded(package, known[package]):
+            now = known.get(term.package, ANYTHING)
+            if now & term.allowed:
+                cause = self._supports.explain(package, term)
+                if not now & ~term.allowed:
+                    return cause
+                self._derive(term, cause)
         return None
 
     def _visit(self, package: str, watches: list[Watch]) -> Incompatibility | None:

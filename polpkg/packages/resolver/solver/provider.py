@@ -27,3 +27,10 @@ class DependencyProvider(Protocol):
     def dependencies(self, package: str, version: int) -> Iterable[Incompatibility]:
         """What choosing `version` of `package` brings with it.  Asked once for each version that is tried."""
         ...
+
+    def all_dependencies(self, package: str) -> Iterable[Incompatibility]:
+        """What the versions of `package` bring with them, all at once.
+
+        Asked at most once, for a package that a conflict was about, and after `constraints`.
+        """
+        ...
