@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from polpkg.policy.syntax.m4 import NativeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Owners(Protocol):
@@ -47,23 +47,29 @@ def function_of(macros: Sequence[str]) -> str:
     return ""
 
 
+def function_named(word: str, functions: Iterable[str]) -> str:
+    """The function that a fragment calls `word`, `net_backend` say.  Raises NativeError when there is none."""
+    known = {name.replace("-", "_"): name for name in functions}
+    name = word.strip()
+    if name not in known:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, 1)
+        hint = f"did you mean `{close[0]}`?" if close else f"functions: {', '.join(known)}"
+        raise NativeError("unknown-function", f"`{name}` is not a privileged function", hint=hint)
+    return known[name]
+
+
 def owner_macros(owners: Owners) -> dict[str, Callable[[Sequence[str]], str]]:
     """`for_each_owner(FUNCTION, CLIENT, MACRO)`, `for_each_client(FUNCTION, OWNER, MACRO)`, `ifowner(FUNCTION, OWNER,
     CLIENT, THEN, ELSE)`; each call of MACRO gets the owner and the client, and stands on a line of its own.
     """
-    functions = {name.replace("-", "_"): name for name in owners.functions()}
+    functions = owners.functions()
 
     def find(arguments: Sequence[str], macro: str, count: int) -> str:
         if len(arguments) < count:
             raise NativeError("too-few-arguments", f"`{macro}` needs {count} arguments, and has {len(arguments)}")
-        name = arguments[0].strip()
-        if name not in functions:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, functions, 1)
-            hint = f"did you mean `{close[0]}`?" if close else f"functions: {', '.join(functions)}"
-            raise NativeError("unknown-function", f"`{name}` is not a privileged function", hint=hint)
-        return functions[name]
+        return function_named(arguments[0], functions)
 
     def for_each_owner(arguments: Sequence[str]) -> str:
         function = find(arguments, "for_each_owner", 3)

@@ -15,6 +15,7 @@ from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
+from polpkg.policy.owner_assertions import assertion_macros
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
@@ -216,6 +217,7 @@ def _base_table(environment: Environment) -> MacroTable:
     natives = owner_macros(environment.owners)
     natives["parameter"] = parameter_macro(environment.parameters)
     natives["refuse"] = refuse
+    natives |= assertion_macros(environment.owners, environment.abi)
     natives["xen_at_least"] = _xen_at_least(environment.abi)
     return _support_table().with_definitions(definitions, _OURS).with_natives(natives, shown=SHOWN_MACROS)
 

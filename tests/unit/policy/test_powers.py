@@ -96,7 +96,7 @@ CASES = [
     ("introspection_client", "introspection", "OWNER", ("always",)),
     ("debug_client", "debug", "OWNER", ("always",)),
     ("platform_owner", "platform", "OWNER", ("host",)),
-    ("policy_admin_owner", "policy-admin", "OWNER", ("host",)),
+    ("policy_admin_owner", "policy-admin", "dom0_t", ("host",)),
     ("hardware_owner", "hardware", "OWNER", ("host",)),
 ]
 """Macro, function, type of the owner, and which rows of the function it stands for."""
