@@ -86,7 +86,11 @@ def _moved(claims: Claims, function: str) -> Claims:
         return tuple(Owner("intruder_t", "intruder") if owner.name == "dom0" else owner for owner in owners)
 
     clients = {client: move(owners) for client, owners in claims.table[function].items()}
-    return Claims({**claims.table, function: clients}, {**claims.ordinary, function: move(claims.ordinary[function])})
+    return Claims(
+        {**claims.table, function: clients},
+        {**claims.ordinary, function: move(claims.ordinary[function])},
+        {**claims.services, function: move(claims.services[function])},
+    )
 
 
 def _closure(names: set[str]) -> set[str]:

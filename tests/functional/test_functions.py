@@ -17,7 +17,15 @@ from polpkg.packages.functions import FUNCTIONS
 from polpkg.policy.analysis.holdings import find_holdings
 from polpkg.policy.analysis.view import view_of
 
-SETS = [(), ("netdom",), ("stordom",), ("netdom", "stordom"), ("vmv",)]
+SETS = [
+    (),
+    ("netdom",),
+    ("stordom",),
+    ("netdom", "stordom"),
+    ("netdom", "stordom", "xenstoredom"),
+    ("vmv",),
+    ("xen-compat", "stubdom", "domu-isolated", "domu-nomigrate"),
+]
 VERSIONS = ["4.14", "4.17.7", "4.19.2", "4.22.0"]
 SERVING = ("console", "net-backend", "block-backend", "xenstore")
 
@@ -73,10 +81,9 @@ class TestIsWhatTheCompiledPolicyHolds:
         root = install(*packages)
         document = call("functions", "--root", root, "--json").document
         every = {label for each in document["clients"] for label in labels_of(each["type"])}
-        host = {"xen_t", "domxen_t", "domio_t", "security_t"} | {
-            label for _, label, _ in held(document, "host") if label.endswith(("device_t", "mem_t", "port_t", "irq_t"))
-        }
-        wanted = {key: p for key, p in sesearch(root / "boot/xenpolicy-4.17.7").items() if key[1] in every | host}
+        file = root / "boot/xenpolicy-4.17.7"
+        labels = every | {"xen_t", "domxen_t", "domio_t", "security_t"} | attributes(file)["resource_type"]
+        wanted = {key: permissions for key, permissions in sesearch(file).items() if key[1] in labels}
         assert held(document) | held(document, "host") == wanted
 
     def test_with_other_holders_too(self, call, install):
@@ -96,14 +103,20 @@ def labels_of(client):
     return [f"{client}{suffix}" for suffix in ("", "_channel", "_target", "_building")]
 
 
-def sesearch(policy: Path):
-    """What dom0_t and its channels are allowed, as setools reads the policy."""
-    found = defaultdict(set)
-    types = {"dom0_t", "dom0_t_channel"}
+def attributes(policy: Path):
+    """The types of every attribute, as setools reads the policy."""
     said = subprocess.run(["seinfo", "-a", "-x", policy], capture_output=True, text=True, check=True).stdout
     members = defaultdict(set)
     for name, block in re.findall(r"attribute (\w+);\n((?:\t\w+\n)+)", said):
         members[name] = set(block.split())
+    return members
+
+
+def sesearch(policy: Path):
+    """What dom0_t and its channels are allowed, as setools reads the policy."""
+    found = defaultdict(set)
+    types = {"dom0_t", "dom0_t_channel"}
+    members = attributes(policy)
     said = subprocess.run(["sesearch", "-A", policy], capture_output=True, text=True, check=True).stdout
     rule = re.compile(r"allow (\w+) (\w+):(\w+) (?:\{ ([^}]*)\}|(\w+));")
     for source, target, name, several, one in rule.findall(said):
@@ -120,8 +133,8 @@ class TestWhy:
                 "functions", "--root", install(*packages, name="-".join(("t", *packages))), "--json"
             ).document
             rows = [row for each in (*document["clients"], document["host"]) for row in each["holds"]]
-            assert [row for row in rows if not row["functions"] and not row["ordinary"]] == []
-            assert all(row["functions"] or row["rules"] for row in rows)
+            assert [row for row in rows if not (row["functions"] or row["as_client"] or row["ordinary"])] == []
+            assert all(row["functions"] or row["as_client"] or row["rules"] for row in rows)
 
     def test_dom0_holds_no_copy_with_netdom_and_stordom(self, call, install):
         document = call("functions", "--root", install("netdom", "stordom"), "--json").document
@@ -130,6 +143,20 @@ class TestWhy:
         mapping = [row for row in grants if row["permission"] != "setup"]
         assert {tuple(row["functions"]) for row in mapping} == {("console", "xenstore")}
         assert {tuple(r["functions"]) for r in grants if r["permission"] == "setup"} == {("domain-builder",)}
+
+    def test_what_the_console_and_the_builder_need_is_left_once_the_store_is_gone_too(self, call, install):
+        document = call("functions", "--root", install("netdom", "stordom", "xenstoredom"), "--json").document
+        for client in ("domU_t", "dm_dom_t", "netdom_t", "stordom_t"):
+            (served,) = [each for each in document["clients"] if each["type"] == client]
+            grants = {row["permission"]: row["functions"] for row in served["holds"] if row["class"] == "grant"}
+            assert grants == {
+                "map_read": ["console"],
+                "map_write": ["console"],
+                "unmap": ["console"],
+                "setup": ["domain-builder"],
+            }
+        gone = single(document["moves"]["console"])
+        assert ("dom0_t", "domU_t", "grant", "map_read") in gone
 
     def test_copy_is_for_the_network_until_then(self, call, install):
         document = call("functions", "--root", install("stordom"), "--json").document
@@ -178,6 +205,7 @@ class TestForetells:
             ((), "stordom", "block-backend"),
             (("stordom",), "netdom", "net-backend"),
             (("netdom",), "stordom", "block-backend"),
+            (("netdom", "stordom"), "xenstoredom", "xenstore"),
         ],
         ids=str,
     )
@@ -194,7 +222,7 @@ class TestForetells:
         assert second["functions"][function] == package
 
     @pytest.mark.parametrize("function", FUNCTIONS)
-    @pytest.mark.parametrize("packages", [(), ("netdom", "stordom"), ("vmv",)], ids=" ".join)
+    @pytest.mark.parametrize("packages", [(), ("netdom", "stordom", "xenstoredom"), ("vmv", "stubdom")], ids=" ".join)
     def test_what_any_other_owner_would_take(self, packages, function):
         before = dom0_holds(packages)
         foretold = {key for key, holding in before.items() if holding.is_lost_without((function,))}
@@ -232,9 +260,9 @@ class TestByteIdentity:
         assert call("sync", "--root", root, "--yes").code == 0
         file = root / "boot/xenpolicy-4.17.7"
         before, functions = file.read_bytes(), call("functions", "--root", root, "--json").document
-        assert call("install", "netdom", "stordom", "--root", root, "--yes").code == 0
+        assert call("install", "netdom", "stordom", "xenstoredom", "--root", root, "--yes").code == 0
         assert file.read_bytes() != before
-        done = call("remove", "netdom", "stordom", "--root", root, "--yes", "--json")
+        done = call("remove", "netdom", "stordom", "xenstoredom", "--root", root, "--yes", "--json")
         assert done.code == 0
         assert file.read_bytes() == before
         assert set(done.document["functions"].values()) == {"dom0"}

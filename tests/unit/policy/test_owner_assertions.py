@@ -100,6 +100,26 @@ def test_what_is_shared_is_for_the_owners_of_each():
     assert not any((p.security_class, p.permission) in OBSERVING for p in exclusive_powers("console", load_abi(LAST)))
 
 
+SERVED = "only who serves the clients uses the pages that they grant"
+
+
+@pytest.mark.parametrize("package", ["netdom", "stordom", "xenstoredom"])
+@pytest.mark.parametrize("permission", ["map_read", "map_write", "unmap"])
+def test_a_third_domain_uses_no_page_of_a_client_that_is_served(package, permission):
+    rules = f"declare_client_domain(intruder_t)\nallow intruder_t dm_dom_t:grant {permission};\n"
+    found = broken("4.17.7", rules, (package,))
+    assert any(f"assertion {SERVED!r}" in d.message for d in found)
+    assert all(d.origin is not None and d.origin.package == "intruder" for d in found)
+    assert any(note.origin and note.origin.package == package for d in found for note in d.notes)
+
+
+@pytest.mark.parametrize("package", ["netdom", "stordom"])
+def test_a_third_domain_copies_no_page_of_a_client_that_is_served_unless_as_its_peer(package):
+    rules = "declare_client_domain(intruder_t)\nallow intruder_t domU_t:grant copy;\n"
+    assert broken("4.17.7", rules, (package,))
+    link_bundled("4.17.7", package, rules="declare_client_domain(intruder_t)\ndomain_comms(intruder_t, domU_t)\n")
+
+
 @pytest.mark.parametrize(
     ("rule", "named"),
     [

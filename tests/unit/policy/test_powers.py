@@ -9,7 +9,8 @@ from bundled_policies import link_bundled, supported_versions
 
 from polpkg.packages.functions import FUNCTIONS
 from polpkg.policy.abi import known_tables, load_abi
-from polpkg.policy.ir.linked import bits
+from polpkg.policy.functions import function_of
+from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.statements import AvKind
 from polpkg.policy.powers import (
     LABELS,
@@ -165,3 +166,60 @@ def test_a_macro_grants_what_the_table_says_and_nothing_else(version, number):
 
 def test_every_function_has_a_macro():
     assert {function for _, function, _, _ in CASES} == set(FUNCTIONS)
+
+
+SERVERS = ("netdom", "stordom", "xenstoredom", "vmv")
+GUESTS = ("xen-compat", "stubdom", "domu-isolated", "domu-nomigrate")
+ROLES = [("owner", "client"), ("client", "owner"), ("owner", "new-client"), ("owner", "model"), ("client", "client")]
+HOST = {"xen_t": "xen", "domxen_t": "domxen", "domio_t": "domio", "security_t": "security"}
+
+
+def _readings(policy, source: str, target: str):
+    """What a pair of types may be to each other: all pairs of kinds of labels."""
+    devices = policy.expand(policy.number_of_type("resource_type"))
+    if devices >> policy.number_of_type(target) & 1:
+        yield HOST.get(source, "owner"), "device"
+    elif target in HOST:
+        yield "owner", HOST[target]
+    suffixes = ("_channel", "_target", "_building")
+    ends = [next((e.replace("_", "-") for e in suffixes if name.endswith(e)), "") for name in (source, target)]
+    for subject, role in ROLES:
+        yield subject + ends[0], role + ends[1]
+    if ends[1] == "-building":
+        yield "owner" + ends[0], "new-client"
+    yield "client-building", "client"
+
+
+NIC_OF_THE_EXAMPLE_POLICY = {
+    ("hardware", "dom0_t", target, name, permission)
+    for target, name, permissions in [
+        ("nic_dev_t", "resource", "use_iommu_nointremap use_noiommu"),
+        ("domio_t", "mmu", "map_read map_write"),
+        ("dom0_t", "mmu", "exchange"),
+    ]
+    for permission in permissions.split()
+}
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+@pytest.mark.parametrize("packages", [(), SERVERS, GUESTS, (*SERVERS, *GUESTS)], ids=" ".join)
+def test_what_packages_grant_for_a_function_is_in_the_table(version, packages):
+    policy = link_bundled(version, *packages)
+    strange: set[tuple[str, ...]] = set()
+    rules = [*policy.rules, *(rule for found in policy.conditionals for rule in (*found.then, *found.otherwise))]
+    checked = 0
+    for rule in rules:
+        function = function_of([macro.name for macro in rule.place.origin().macros])
+        if not function or not isinstance(rule, LinkedAvRule) or rule.kind is not AvKind.ALLOW:
+            continue
+        source, target = (policy.types[number].name for number in (rule.source, rule.target))
+        name, known = policy.abi.all_classes[rule.security_class]
+        for permission in (known[bit] for bit in bits(rule.permissions)):
+            checked += 1
+            if not any(
+                function in functions_with(Access(*r, name, permission)) for r in _readings(policy, source, target)
+            ):
+                strange.add((function, source, target, name, permission))
+    # As in Xen's example policy, whoever administers the card of xen-compat may also use it.
+    assert strange <= NIC_OF_THE_EXAMPLE_POLICY
+    assert checked > 200
