@@ -27,6 +27,9 @@ _SHOWN = 5
 _FEW = 12
 """The numbers of sets of up to this many types are kept."""
 
+_SPREAD = 64
+"""A rule about an attribute of up to this many types is found by each of them."""
+
 
 def check_assertions(policy: LinkedPolicy, report: Report) -> None:
     """Reports every allow rule that an assertion forbids, with the place of both."""
@@ -101,8 +104,16 @@ class _Grants:
         if index is None:
             rules = self._rules[security_class]
             numbers = [rule.target if by_target else rule.source for rule in rules]
-            index = self._indexes[key] = _Index(zip(numbers, rules, strict=True), self._attributes)
+            spread = ((self._members(n), rule) for n, rule in zip(numbers, rules, strict=True))
+            index = self._indexes[key] = _Index(spread)
         return index
+
+    def _members(self, number: int) -> tuple[int, ...] | None:
+        """The types that a type or attribute stands for; None for an attribute of many types."""
+        if number not in self._attributes:
+            return (number,)
+        types = self._set(self._policy.expand(number))
+        return tuple(bits(types.value)) if types.size <= _SPREAD else None
 
     def _set(self, types: int) -> _Types:
         """Looks at a set once: it may be as long as the policy has types, and many assertions share it."""
@@ -124,21 +135,21 @@ class _Grants:
 
 
 class _Index:
-    """Rules by one of their types, with all that they grant; those on attributes apart, since they may be about any."""
+    """Rules by each of the few types that they are about, with all that is granted there; those about many apart."""
 
-    def __init__(self, rules: Iterable[tuple[int, LinkedAvRule]], attributes: frozenset[int]) -> None:
+    def __init__(self, rules: Iterable[tuple[tuple[int, ...] | None, LinkedAvRule]]) -> None:
         self._on_types: dict[int, list[LinkedAvRule]] = {}
         self._granted: dict[int, int] = {}
         self._on_attributes: list[LinkedAvRule] = []
-        for number, rule in rules:
-            if number in attributes:
+        self._is_spread = False
+        for numbers, rule in rules:
+            if numbers is None:
                 self._on_attributes.append(rule)
-            elif number in self._on_types:
-                self._on_types[number].append(rule)
-                self._granted[number] |= rule.permissions
-            else:
-                self._on_types[number] = [rule]
-                self._granted[number] = rule.permissions
+                continue
+            self._is_spread |= len(numbers) > 1
+            for number in numbers:
+                self._on_types.setdefault(number, []).append(rule)
+                self._granted[number] = self._granted.get(number, 0) | rule.permissions
         self._granted_on_attributes = 0
         for rule in self._on_attributes:
             self._granted_on_attributes |= rule.permissions
@@ -153,6 +164,8 @@ class _Index:
         else:
             numbers = [number for number in bits(types.value) if granted.get(number, 0) & permissions]
         found = [rule for number in numbers for rule in self._on_types[number] if rule.permissions & permissions]
+        if self._is_spread:
+            found = list({id(rule): rule for rule in found}.values())
         if self._granted_on_attributes & permissions:
             found += [rule for rule in self._on_attributes if rule.permissions & permissions]
         return found

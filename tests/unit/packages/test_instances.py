@@ -265,3 +265,24 @@ def test_what_a_parameter_takes_is_told_as_it_is_written():
     with pytest.raises(UsageError) as wrong:
         parse_settings(["guests=a,"], VMV)
     assert wrong.value.message == "`guests` has an empty name"
+
+
+def test_a_service_is_nobodys_guest_and_stays_with_dom0():
+    found = claims(DOMU, VMV, project='[instances.vmv.vmv]\nclients = ["domU_t"]')
+    assert found.owners("domain-builder", "domU_t") == ("vmv_t",)
+    assert found.owners("domain-builder", "some_service_t") == ("dom0_t",)
+
+
+def test_instances_that_name_clients_leave_the_others_alone():
+    backend = read_manifest(
+        'package = { name = "nic", version = "1" }\n[functions]\nprovides = ["net-backend"]\nclients = "*"\n'
+        '[instance]\ntemplate = "nic_instance"\n[instance.parameters.clients]\ntype = "types"\n'
+    )
+    two = package("two", guests='"one_t", "two_t"')
+    named = '[instances.nic.named]\nclients = ["two_t"]\n'
+    found = claims(two, backend, project=named)
+    assert found.owners("net-backend", "one_t") == ("dom0_t",)
+    assert found.owners("net-backend", "two_t") == ("nic_named_t",)
+    found = claims(two, backend, project=named + "[instances.nic.nic]\n")
+    assert found.owners("net-backend", "one_t") == ("nic_t",)
+    assert found.owners("net-backend", "two_t") == ("nic_named_t", "nic_t")
