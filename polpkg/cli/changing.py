@@ -109,7 +109,7 @@ def change_text(outcome: Outcome) -> str:
     if plan.is_empty:
         number = outcome.receipt.generation if outcome.receipt else 0
         done = f"nothing to do: generation {number} has all that is wanted"
-        return "\n".join([*override_lines(outcome.overrides), done])
+        return "\n".join([*_permissive_lines(plan), *override_lines(outcome.overrides), done])
     lines = [*plan.changes.lines]
     lines += [
         f"{boot.path}: policy for Xen {policy.xen_version}, {policy.allow_rules} allow rules, "
@@ -117,9 +117,7 @@ def change_text(outcome: Outcome) -> str:
         for policy in plan.policies
         for boot in policy.boot_files
     ]
-    lax = sorted({name for policy in plan.policies for name in policy.permissive})
-    if lax:
-        lines.append(f"! PERMISSIVE, for a learning run: {', '.join(lax)} (denials are logged and allowed)")
+    lines += _permissive_lines(plan)
     moved = {name: owner for name, owner in plan.functions.items() if owner != "dom0"}
     if moved:
         lines.append("functions moved out of dom0: " + ", ".join(f"{n} to {o}" for n, o in sorted(moved.items())))
@@ -127,3 +125,10 @@ def change_text(outcome: Outcome) -> str:
     lines += override_lines(outcome.overrides)
     lines.append(f"generation {plan.generation} is current")
     return "\n".join(lines)
+
+
+def _permissive_lines(plan: Plan) -> list[str]:
+    """Types that are not enforced are named by every change, also by one that changes nothing."""
+    lax = sorted({name for policy in plan.policies for name in policy.permissive})
+    told = f"! PERMISSIVE, for a learning run: {', '.join(lax)} (denials are logged and allowed)"
+    return [told] if lax else []

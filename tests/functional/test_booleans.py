@@ -128,6 +128,9 @@ def test_a_learning_run_is_told_everywhere_and_ends(call, installed):
     receipt = json.loads((installed / "var/lib/polpkg/generations/3/receipt.json").read_text())
     assert receipt["policies"][0]["permissive"] == ["netdom_t", "vmv_t"]
     assert call("verify", "--root", installed).code == 0
+    again = call("sync", "--root", installed).out
+    assert "! PERMISSIVE, for a learning run: netdom_t, vmv_t" in again
+    assert "nothing to do" in again
     call("permissive", "remove", "netdom_t", "--root", installed)
     assert call("permissive", "remove", "vmv_t", "--root", installed).code == 0
     assert (installed / BOOT).read_bytes() == before
