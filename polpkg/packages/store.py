@@ -62,7 +62,8 @@ def cache_directory() -> Path:
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that readers see all of it or nothing; `durable` also outlives a power cut.
 
-    What a killed process left beside a durable file is cleared away.  Raises `PolpkgError` (`cannot-write`).
+    A durable file that is replaced keeps its mode: who may read it was somebody's choice.  What a killed process left
+    beside it is cleared away.  Raises `PolpkgError` (`cannot-write`).
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
     try:
@@ -71,6 +72,8 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
             _clear_left_over(path)
         with temporary.open("wb") as file:
             _hold(file)
+            if durable:
+                _keep_mode(path, file)
             file.write(data)
             if durable:
                 file.flush()
@@ -102,6 +105,17 @@ def _hold(file: BinaryIO) -> bool:
     except OSError:
         return False
     return True
+
+
+def _keep_mode(path: Path, file: BinaryIO) -> None:
+    from stat import S_IMODE
+
+    try:
+        mode = S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if mode != S_IMODE(os.fstat(file.fileno()).st_mode):  # some file systems know one mode, and refuse the call
+        os.fchmod(file.fileno(), mode)
 
 
 def _clear_left_over(path: Path) -> None:
