@@ -63,7 +63,7 @@ def test_missing_permissions_in_the_document(call, installed, config):
         "source": "dom0_t",
         "target": "vmv_guest_t",
         "class": "domain",
-        "permissions": ["create", "max_vcpus", "setdomainmaxmem", "setvcpucontext", "setaddrsize"],
+        "permissions": ["create", "max_vcpus", "setdomainmaxmem", "setaddrsize", "setvcpucontext"],
     }
 
 

@@ -1,8 +1,8 @@
 """What a hypervisor asks of the policy while `xl` builds, serves and passes devices to a guest: one table.
 
 Each line says which permissions who needs on whom.  Sources: the hooks of Xen's xen/xsm/flask/hooks.c, the order of
-libxl's calls (tools/libs/light/libxl_create.c, libxl_dom.c, libxl_pci.c), and what Xen 4.17 was seen to ask, with every
-access logged, while xl built PV guests.  Permissions that the ABI does not have are not asked for by its hypervisor.
+libxl's calls (tools/libs/light/libxl_create.c, libxl_dom.c, libxl_pci.c), and what Xen 4.17.7 was seen to ask, with
+every access logged, while xl built PV and PVH guests.  What the ABI does not have its hypervisor does not ask for.
 
 Who is named by what it is to the guest:
 
@@ -30,7 +30,10 @@ class Need(Enum):
 
 
 class Demand(NamedTuple):
-    """`source` needs these permissions of a class on `target`."""
+    """`source` needs these permissions of a class on `target`.
+
+    `until`: a class and a permission; hypervisors that have it ask for that in place of these.
+    """
 
     source: str
     target: str
@@ -38,6 +41,7 @@ class Demand(NamedTuple):
     permissions: tuple[str, ...]
     need: Need = Need.ALWAYS
     kinds: frozenset[GuestKind] = frozenset(GuestKind)
+    until: tuple[str, str] | None = None
 
 
 _PV = frozenset({GuestKind.PV})
@@ -53,16 +57,19 @@ def _demand(
 
 
 BUILD = (
-    _demand("builder > building", "domain create max_vcpus setdomainmaxmem setvcpucontext"),
-    _demand("builder > building", "domain setaddrsize", kinds=_PV),
+    _demand("builder > building", "domain create max_vcpus setdomainmaxmem"),
+    _demand("builder > building", "domain setaddrsize setvcpucontext", kinds=_PV),
     _demand("builder > building", "mmu adjust map_read map_write"),
     _demand("builder > building", "mmu mmuext_op pinpage", kinds=_PV),
-    _demand("builder > building", "mmu physmap", kinds=_HARDWARE_ASSISTED),
-    _demand("builder > building", "hvm getparam setparam sethvmc gethvmc", kinds=_HARDWARE_ASSISTED),
-    _demand("builder > building", "shadow enable", Need.XL, _HARDWARE_ASSISTED),
+    _demand("builder > building", "hvm gethvmc sethvmc setparam", kinds=_HARDWARE_ASSISTED),
+    _demand("builder > building", "hvm altp2mhvm", Need.XL, _HARDWARE_ASSISTED),
+    _demand("builder > building", "domain setpagingmempool", Need.XL, _HARDWARE_ASSISTED),
+    _demand("builder > building", "shadow enable", Need.XL, _HARDWARE_ASSISTED)._replace(
+        until=("domain", "setpagingmempool")
+    ),
     _demand("builder > building", "domain getscheduler setaffinity getdomaininfo", Need.XL),
     _demand("builder > building", "domain2 resource_map set_cpu_policy setscheduler settsc", Need.XL),
-    _demand("builder > building", "mmu memorymap", Need.XL, _PV),
+    _demand("builder > building", "mmu memorymap", Need.XL),
     _demand("builder > building-channel", "event create", Need.XL),
     _demand("builder > security", "security check_context"),
 )
