@@ -162,6 +162,7 @@ def _watch(box: Box, trial: Trial, candidate: Candidate, pieces: Pieces, say: Ca
         for label in candidate.guests:
             say(f"trying a guest labelled {label.context}")
             trial.guests.append(_try_guest(box, label, type_of(trial.dom0), candidate.view))
+        box.settle()
     except BoxError as error:
         trial.stopped = error.message
 

@@ -1,33 +1,25 @@
-"""The machine of these tests: made once, from the hypervisor and the Debian packages that there are.
+"""One box for all scenarios, from the hypervisor and the Debian packages that there are.
 
-POLPKG_XEN           the hypervisor file: with XSM, of the release that the Xen tools are for
-POLPKG_XENLAB_DEBS   the folder of Debian packages; `make xenlab` fills build/xenlab
+POLPKG_XEN           the hypervisor file, with XSM; the scenarios need Xen tools of the same release
+POLPKG_XENLAB_DEBS   a folder of Debian packages; default build/xenlab, which `make xenlab` fills; what is not there
+                     is taken from this machine
 """
 
 import os
-import shlex
-import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from xenlab.machine import QEMU, boot, pack_cpio
-from xenlab.system import (
-    FILE,
-    HERE,
-    MissingPackagesError,
-    build_vmvctl,
-    dom0_files,
-    guest_files,
-    one,
-    unpack,
-    unpack_kernel,
-)
+from xenlab.lab import Lab, Policies, build_vmvctl, pack_vmvctl
 
-from polpkg.cli import boundary
-from polpkg.policy.abi.hypervisor import resolve_xen
+from polpkg.errors import PolpkgError
+from polpkg.policy.abi.hypervisor import read_hypervisor
+from polpkg.targets.lab.box import run_box
+from polpkg.targets.lab.pieces import find_pieces, unpack_debs
+from polpkg.targets.lab.system import make_system
 
 ROOT = Path(__file__).resolve().parents[2]
+DRIVERS = ("vmv", "vmv --instance other --set guests=web,db", "netdom", "stordom")
+LATER = "vmv --instance later"
 
 
 @pytest.fixture(scope="session")
@@ -36,83 +28,87 @@ def hypervisor():
     name = os.environ.get("POLPKG_XEN", "")
     if not name:
         pytest.skip("POLPKG_XEN names no hypervisor")
-    if not shutil.which(QEMU):
-        pytest.skip(f"{QEMU} is not installed")
     return Path(name)
 
 
 @pytest.fixture(scope="session")
-def system(hypervisor, tmp_path_factory):
-    """Kernel and files of dom0, which hold those of its guests."""
-    folder = tmp_path_factory.mktemp("system")
-    archives = Path(os.environ.get("POLPKG_XENLAB_DEBS") or ROOT / "build/xenlab")
+def version(hypervisor):
+    """The version of the hypervisor."""
+    return read_hypervisor(hypervisor).version
+
+
+@pytest.fixture(scope="session")
+def pieces(hypervisor, version, tmp_path_factory):
+    """What the box is made of."""
+    given = os.environ.get("POLPKG_XENLAB_DEBS", "")
+    folder = Path(given) if given else ROOT / "build/xenlab"
     try:
-        root = unpack(archives, folder / "root")
-        kernel = folder / "vmlinux"
-        kernel.write_bytes(unpack_kernel(one(root, "boot/vmlinuz-*").read_bytes()))
-        vmvctl = build_vmvctl(folder).read_bytes()
-        guest = pack_cpio(guest_files(root, "guest-init.sh"))
-        vmv = pack_cpio(guest_files(root, "vmv-init.sh") | {"bin/vmvctl": (FILE, vmvctl)})
-        inside = {
-            "boot/vmlinux": kernel.read_bytes(),
-            "boot/guest.cpio": guest,
-            "boot/vmv.cpio": vmv,
-            "bin/vmvctl": vmvctl,
-        }
-        files = dom0_files(root) | {name: (FILE, content) for name, content in inside.items()}
-    except MissingPackagesError as missing:
-        pytest.skip(str(missing))
-    release = one(root, "usr/lib/xen-*/bin/xl").parts[-3].removeprefix("xen-")
-    return SimpleNamespace(kernel=kernel, files=files, release=release)
+        roots = [unpack_debs(folder, tmp_path_factory.mktemp("pieces"))] if given or folder.exists() else []
+        return find_pieces((*roots, Path("/")), version)
+    except PolpkgError as error:
+        pytest.skip(f"{error.message}; {error.diagnostics[0].hint}")
 
 
 @pytest.fixture(scope="session")
-def target(hypervisor, tmp_path_factory):
-    """A target with the hypervisor, two verifiers, a network and a storage domain; its policy and its labels."""
-    folder = tmp_path_factory.mktemp("target")
-    root = folder / "root"
-    (root / "boot").mkdir(parents=True)
-    shutil.copyfile(hypervisor, root / "boot" / ("xen.gz" if hypervisor.suffix == ".gz" else "xen"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POLPKG_CACHE", str(folder / "cache"))
-        patch.chdir(folder)
-        for words in ("vmv", "vmv --instance other --set guests=web,db", "netdom", "stordom"):
-            assert boundary.run(["install", *words.split(), "--root", str(root), "--quiet", "--yes"]) == 0
-    (policy,) = (root / "boot").glob("xenpolicy-*")
-    return SimpleNamespace(root=root, policy=policy)
+def system(pieces):
+    """Kernel and files of dom0 and of its guests."""
+    return make_system(pieces)
 
 
 @pytest.fixture(scope="session")
-def labels():
-    """The labels of the domains of the scenario."""
-    types = {"VMV": "vmv_t", "GUEST": "vmv_guest_t", "PLAIN": "domU_t"}
-    others = ("vmv_t", "domU_t", "dom0_t", "netdom_t", "vmv_other_t", "vmv_other_web_t", "xen_t")
-    found = {name: f"system_u:system_r:{label}" for name, label in types.items()}
-    return found | {"OTHERS": " ".join(f"system_u:system_r:{label}" for label in others)}
+def policies(hypervisor, tmp_path_factory):
+    """Makes policies for the hypervisor."""
+    return Policies(hypervisor, tmp_path_factory.mktemp("policies"))
 
 
 @pytest.fixture(scope="session")
-def fits(hypervisor, system):
-    """Whether the Xen tools are for the hypervisor: their interface changes with every release."""
-    return resolve_xen(str(hypervisor)).version.startswith(f"{system.release}.")
+def drivers(policies):
+    """The policy of the scenarios: two verifiers, a network domain and a storage domain."""
+    return policies.install("drivers", *DRIVERS)
 
 
 @pytest.fixture(scope="session")
-def console(hypervisor, system, target, labels, fits, tmp_path_factory):
-    """What one run wrote, of the scenario where the tools fit; also in a file `console`, which pytest keeps."""
-    folder = tmp_path_factory.mktemp("machine")
-    assignments = "".join(f"{name}={shlex.quote(label)}\n" for name, label in labels.items())
-    script = assignments + (HERE / "scenario.sh").read_text(encoding="ascii") if fits else "true\n"
-    initramfs = folder / "initramfs"
-    initramfs.write_bytes(pack_cpio(system.files | {"scenario.sh": (FILE, script.encode())}))
-    found = boot(folder, hypervisor, target.policy, system.kernel, initramfs, timeout=600)
-    (folder / "console").write_text(found.text, encoding="utf-8")
-    return found
+def boot(hypervisor, system, tmp_path_factory):
+    """`with boot(policy, files) as box`: a box with further files in dom0."""
+
+    def start(policy, files=()):
+        folder = tmp_path_factory.mktemp("box")  # pytest keeps it, the console among it
+        return run_box(folder, hypervisor.read_bytes(), policy, system.kernel, system.initramfs(dict(files)))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def fits(pieces, version):
+    """Skips where the Xen tools are for another release: their interface changes with every one."""
+    if not pieces.fits(version):
+        pytest.skip(f"the tools of Xen {pieces.release} do not work with Xen {version}")
+
+
+@pytest.fixture(scope="session")
+def files(drivers, policies, tmp_path_factory):
+    """What is in dom0: vmvctl, and all policies that the scenarios load."""
+    vmvctl = build_vmvctl(tmp_path_factory.mktemp("vmvctl"))
+    return {
+        "bin/vmvctl": vmvctl,
+        "boot/vmvctl.cpio": pack_vmvctl(vmvctl),
+        "lab/drivers": drivers,
+        "lab/upgraded": policies.install("upgraded", *DRIVERS, LATER),
+        "lab/removed": policies.install("removed", *DRIVERS, "remove stordom"),
+    }
+
+
+@pytest.fixture(scope="session")
+def running(fits, boot, drivers, files):
+    """The box of the scenarios."""
+    with boot(drivers, files) as box:
+        box.wait_for_dom0(180)
+        assert box.start_tools().status == 0
+        yield Lab(box)
 
 
 @pytest.fixture
-def scenario(console, fits):
-    """The same, for tests of what the scenario did."""
-    if not fits:
-        pytest.skip("the Xen tools are for another release")
-    return console
+def lab(running):
+    """The box, for one test: what was denied and not asked for fails it."""
+    yield running
+    assert running.denied() == set(), "denied, and not expected"

@@ -5,7 +5,9 @@
  *   vmvctl build LABEL KERNEL RAMDISK MB ARGUMENTS  a PV guest, left paused; writes DOMID and MFN
  *   vmvctl try DOMID STEP...                        getinfo pause unpause max_vcpus setmaxmem shutdown destroy map=MFN
  *                                                   ports (asks which ports are connected)
+ *                                                   copy=REF give=REF (copies from and to a page that it grants)
  *   vmvctl state DOMID
+ *   vmvctl host STEP...                             info log keys loadpolicy setenforce: of the hypervisor itself
  *
  * Runs in dom0, and in a PV guest whose kernel has the parameter xen_privcmd.unrestricted=1.
  */
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <xenctrl.h>
+#include <xengnttab.h>
 #include <xenguest.h>
 
 static xc_interface *xch;
@@ -81,6 +84,24 @@ static int ask_ports(uint32_t domid)
     return answered ? 0 : -1;
 }
 
+/* The hypervisor asks FLASK before it looks whether the page is granted to the caller. */
+static int copy(uint32_t domid, uint32_t ref, int give)
+{
+    static char page[XC_PAGE_SIZE];
+    xengnttab_handle *grants = xengnttab_open(NULL, 0);
+    xengnttab_grant_copy_segment_t segment = { .len = 16, .flags = give ? GNTCOPY_dest_gref : GNTCOPY_source_gref };
+    union xengnttab_copy_ptr *theirs = give ? &segment.dest : &segment.source;
+    union xengnttab_copy_ptr *ours = give ? &segment.source : &segment.dest;
+
+    theirs->foreign.ref = ref;
+    theirs->foreign.domid = domid;
+    ours->virt = page;
+    if (!grants || xengnttab_grant_copy(grants, 1, &segment))
+        return -1;
+    errno = segment.status == GNTST_permission_denied ? EACCES : EINVAL;
+    return segment.status == GNTST_okay ? 0 : -1;
+}
+
 static int try(uint32_t domid, const char *name)
 {
     xc_dominfo_t info;
@@ -94,9 +115,25 @@ static int try(uint32_t domid, const char *name)
     if (!strcmp(name, "shutdown")) return step(name, xc_domain_shutdown(xch, domid, 0));
     if (!strcmp(name, "destroy")) return step(name, xc_domain_destroy(xch, domid));
     if (!strcmp(name, "ports")) return step(name, ask_ports(domid));
+    if (!strncmp(name, "copy=", 5)) return step("copy", copy(domid, atoi(name + 5), 0));
+    if (!strncmp(name, "give=", 5)) return step("give", copy(domid, atoi(name + 5), 1));
     if (strncmp(name, "map=", 4)) return 2;
     page = xc_map_foreign_range(xch, domid, XC_PAGE_SIZE, PROT_READ, strtoul(name + 4, NULL, 16));
     return step("map", page ? 0 : -1);
+}
+
+static int host(const char *name)
+{
+    static char buffer[XC_PAGE_SIZE];
+    unsigned int length = sizeof(buffer);
+    xc_physinfo_t info = { 0 };
+
+    if (!strcmp(name, "info")) return step(name, xc_physinfo(xch, &info));
+    if (!strcmp(name, "log")) return step(name, xc_readconsolering(xch, buffer, &length, 0, 0, NULL));
+    if (!strcmp(name, "keys")) return step(name, xc_send_debug_keys(xch, "h"));
+    if (!strcmp(name, "loadpolicy")) return step(name, xc_flask_load(xch, buffer, length));
+    if (!strcmp(name, "setenforce")) return step(name, xc_flask_setenforce(xch, 0));
+    return 2;
 }
 
 int main(int argc, char **argv)
@@ -111,6 +148,10 @@ int main(int argc, char **argv)
         return create(argv[2], &domid) || step("destroy", xc_domain_destroy(xch, domid));
     if (!strcmp(argv[1], "build") && argc == 7)
         return build(argv + 2);
+    for (int i = 2; i < argc && !strcmp(argv[1], "host"); i++)
+        host(argv[i]);
+    if (!strcmp(argv[1], "host"))
+        return 0;
     domid = atoi(argv[2]);
     if (!strcmp(argv[1], "state") && !step("getinfo", get_info(domid, &info)))
         printf("STATE shutdown=%u reason=%u pages=%lu\n", info.shutdown, info.shutdown_reason, info.nr_pages);

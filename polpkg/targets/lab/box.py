@@ -34,6 +34,7 @@ DOM0_ARGUMENTS = "console=hvc0 quiet panic=1 rdinit=/init nokaslr mitigations=of
 MACHINE = "-machine pc -accel tcg,thread=multi -cpu qemu64,+svm,+npt -smp 2 -m 2048 -no-reboot"
 _LINE_LIMIT = 4000  # what the buffer of a Linux terminal holds of one line
 _TURN = 0.2  # seconds between two looks at the console
+_SETTLING = 5.0  # seconds; a policy may forbid dom0 the console, and then no mark appears
 _LAST_WORDS = 1.0  # seconds in which a panic is written to its end
 _ELF32 = b"\x7fELF\x01"
 
@@ -56,6 +57,7 @@ class Box:
         self._process = process
         self._folder = folder
         self._unread = b""
+        self._marks = 0
         self._selector = selectors.DefaultSelector()
         assert process.stdout  # noqa: S101 - it is a pipe
         self._selector.register(process.stdout, selectors.EVENT_READ)
@@ -94,6 +96,16 @@ class Box:
     def start_tools(self) -> Answer:
         """Start Xen's tools in dom0."""
         return self.run("sh /lab/tools.sh", 90)
+
+    def settle(self) -> Transcript:
+        """All that Xen has written, up to this moment: what it still holds back is waited for."""
+        self._marks += 1
+        mark = f"##MARK {self._marks}"
+        self.run(f"echo '{mark}' >/dev/hvc0")
+        end = time.monotonic() + _SETTLING
+        while mark not in (found := self.transcript()).lines and time.monotonic() < end:
+            time.sleep(_TURN)
+        return found
 
     def _ask(self, line: str, end: float) -> Answer:
         assert self._process.stdin  # noqa: S101 - it is a pipe
