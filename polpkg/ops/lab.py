@@ -185,13 +185,12 @@ def _label_of_dom0(box: Box) -> str:
 
 def _try_guest(box: Box, label: Label, dom0: str, view: PolicyView) -> TriedGuest:
     creators = _creators(view, type_of(label.context))
-    answers = {"booted": box.start("guest", label.context)}
-    created = box.run("xl domid guest").status == 0
-    done = ["created"] if created else []
-    if created:
+    answers = {"created": box.create("guest", label.context)}
+    if box.run("xl domid guest").status == 0:
+        answers["booted"] = box.wait_for("guest")
         answers["paused"] = box.run("xl pause guest && xl list guest | awk 'NR == 2 { print $5 }' | grep p")
         answers["destroyed"] = box.run("xl destroy guest")
-        done += [step for step, answer in answers.items() if answer.status == 0]
+    done = [step for step, answer in answers.items() if answer.status == 0]
     said = next((answer.text for answer in answers.values() if answer.status != 0), "")
     return TriedGuest(label, dom0 in creators, creators, tuple(done), said)
 

@@ -37,8 +37,8 @@ class Steps(NamedTuple):
 class Lab:
     """A box with dom0 up and its tools started.
 
-    `start` creates guests, `sh` and `guest` run commands and fail the test when these fail, `vmvctl` tries what may
-    be refused.  `denied` tells what was refused since it was last asked.
+    `start` creates guests and waits for them, `sh` and `guest` run commands and fail the test when these fail, `vmvctl`
+    tries what may be refused.  `denied` tells what was refused since it was last asked.
     """
 
     def __init__(self, box):
@@ -51,7 +51,15 @@ class Lab:
         return answer.text
 
     def start(self, name, type_name, *lines, **options):
-        answer = self.box.start(name, CONTEXT + type_name, *lines, **options)
+        self.create(name, type_name, *lines, **options)
+        self.wait_for(name)
+
+    def create(self, name, type_name, *lines, **options):
+        answer = self.box.create(name, CONTEXT + type_name, *lines, **options)
+        assert answer.status == 0, answer.text
+
+    def wait_for(self, name):
+        answer = self.box.wait_for(name)
         assert answer.status == 0, answer.text
 
     def start_verifier(self, name, type_name):

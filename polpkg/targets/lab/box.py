@@ -81,17 +81,19 @@ class Box:
         return self._ask(last, end)
 
     def run_in(self, guest: str, command: str, timeout: float = 60) -> Answer:
-        """Run one line in a guest that `start` brought up, by its console."""
+        """Run one line in a guest that `start` brought up, by its console, once it is up."""
         words = f"guest_run {guest} {int(timeout)} {shlex.quote(command)}"
         return self.run(f". /lab/guests.sh; {words}", timeout + 30)
 
-    def start(
-        self, guest: str, label: str, *lines: str, memory: int = 128, ramdisk: str = "", timeout: int = 60
-    ) -> Answer:
-        """Create a guest with a label and further lines of xl.cfg, and wait until it is up."""
+    def create(self, guest: str, label: str, *lines: str, memory: int = 128, ramdisk: str = "") -> Answer:
+        """Create a guest with a label and further lines of xl.cfg."""
         words = shlex.join(["guest_start", guest, str(memory), label, *lines])
         chosen = f"RAMDISK={shlex.quote(ramdisk)}; " if ramdisk else ""
-        return self.run(f". /lab/guests.sh; {chosen}{words} && guest_wait {guest} {timeout}", timeout + 60)
+        return self.run(f". /lab/guests.sh; {chosen}{words}")
+
+    def wait_for(self, guest: str, timeout: int = 60) -> Answer:
+        """Wait until the Linux of a guest is up."""
+        return self.run(f". /lab/guests.sh; guest_wait {guest} {timeout}", timeout + 30)
 
     def start_tools(self) -> Answer:
         """Start Xen's tools in dom0."""

@@ -10,17 +10,17 @@ guest_start() { # name memory label [line of xl.cfg]...
   xl console $name >/tmp/$name.log 2>/dev/null </dev/null &
 }
 guest_wait() { # name seconds
-  tries=0
+  end=$(($(date +%s) + $2))
   until grep -q '##GUEST-UP' /tmp/$1.log 2>/dev/null; do
-    tries=$((tries+1)); [ $tries -gt $2 ] && { echo "$1 does not come up"; tail -5 /tmp/$1.log; return 1; }; sleep 1
+    [ $(date +%s) -gt $end ] && { echo "$1 does not come up"; tail -5 /tmp/$1.log; return 1; }; usleep 200000
   done
 }
 guest_run() { # name seconds command
   lines=$(wc -l </tmp/$1.log); done=$(grep -c '##DONE' /tmp/$1.log)
   echo "$3" >$(xenstore-read /local/domain/$(xl domid $1)/console/tty)
-  tries=0
+  end=$(($(date +%s) + $2))
   until [ $(grep -c '##DONE' /tmp/$1.log) -gt $done ]; do
-    tries=$((tries+1)); [ $tries -gt $(($2 * 5)) ] && { echo "$1 does not answer"; return 124; }; usleep 200000
+    [ $(date +%s) -gt $end ] && { echo "$1 does not answer"; return 124; }; usleep 200000
   done
   tail -n +$((lines+1)) /tmp/$1.log | tr -d '\r' | sed '/^##DONE/d'
   return $(sed -n 's/^##DONE \([0-9]*\).*/\1/p' /tmp/$1.log | tail -1)
