@@ -64,7 +64,7 @@ class Lab:
 
     def start_verifier(self, name, type_name):
         self.sh(PACK_VERIFIER)
-        self.start(name, type_name, memory=360, ramdisk="/tmp/vmv.cpio")
+        self.start(name, type_name, memory=400, ramdisk="/tmp/vmv.cpio")
         self.sh("rm /tmp/vmv.cpio")
 
     def guest(self, name, command, timeout=60):

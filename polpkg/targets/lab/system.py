@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from polpkg.targets.lab.pieces import Pieces
 
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
-_FOLDERS = "dev proc sys tmp etc/xen var/lock var/log/xen var/lib/xen var/lib/xenstored var/run"
+_FOLDERS = "boot dev proc sys tmp etc/xen var/lock var/log/xen var/lib/xen var/lib/xenstored var/run"
 _OPENED = "libgcc_s.so.1"  # the C library opens it when a thread is cancelled; no program says that it needs it
 _FOUND = re.compile(r"=> (/\S+)")
 _ABSENT = re.compile(r"(\S+) => not found")
