@@ -43,7 +43,7 @@ def pieces(hypervisor, version, tmp_path_factory):
     given = os.environ.get("POLPKG_XENLAB_DEBS", "")
     folder = Path(given) if given else ROOT / "build/xenlab"
     try:
-        roots = [unpack_debs(folder, tmp_path_factory.mktemp("pieces"))] if given or folder.exists() else []
+        roots = [unpack_debs(folder, tmp_path_factory.mktemp("pieces"))] if given or any(folder.glob("*.deb")) else []
         return find_pieces((*roots, Path("/")), version)
     except PolpkgError as error:
         pytest.skip(f"{error.message}; {error.diagnostics[0].hint}")

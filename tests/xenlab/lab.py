@@ -74,9 +74,8 @@ class Lab:
 
     def wait_in(self, name, command, seconds=30):
         """Run a command in a guest until it succeeds."""
-        self.guest(
-            name, f"n=0; until {command}; do n=$((n+1)); [ $n -gt {seconds} ] && break; sleep 1; done; {command}"
-        )
+        loop = f"until {command}; do n=$((n+1)); [ $n -gt {seconds} ] && break; sleep 1; done"
+        self.guest(name, f"n=0; {loop}; {command}", timeout=2 * seconds + 30)
 
     def vmvctl(self, words, inside=None):
         answer = self.box.run_in(inside, f"vmvctl {words}") if inside else self.box.run(f"vmvctl {words}")
