@@ -3,7 +3,6 @@
 import pytest
 
 from polpkg.ops.probe import why_refused
-from polpkg.policy.abi import load_abi
 from polpkg.policy.abi.hypervisor import read_hypervisor
 from polpkg.targets.lab.box import BoxError
 
@@ -20,11 +19,10 @@ def test_boots_enforcing_and_denies_nothing(boot, policies, packages):
     assert transcript.denials == ()
 
 
-@pytest.mark.parametrize("other", ["4.11", "4.22", "4.17"])
-def test_what_polpkg_says_of_an_abi_is_what_xen_does(boot, policies, hypervisor, version, other):
+@pytest.mark.parametrize("other", ["4.14", "4.17", "4.21", "4.22"])
+def test_what_polpkg_says_of_an_abi_is_what_xen_does(boot, policies, hypervisor, other):
     policy = policies.link(other)
     misfit = why_refused(policy, read_hypervisor(hypervisor).abi)
-    assert bool(misfit) == (load_abi(other).fingerprint != read_hypervisor(hypervisor).abi.fingerprint)
     with boot(policy) as box:
         if not misfit:
             box.wait_for_dom0(180)
