@@ -24,7 +24,7 @@ def command(
     ] = ".",
     xen: Xen = None,
     coverage: Annotated[
-        bool, typer.Option("--coverage", help="List the lines that grant something and that no `allow` rests on.")
+        bool, typer.Option("--coverage", help="List the lines that grant nothing of what an `allow` expects.")
     ] = False,
 ) -> ExitCode | None:
     """Run the policy tests of a package.

@@ -20,7 +20,10 @@ class Line(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """Lines of a package that grant something, and those of them that an `allow` of its tests rests on.
+    """Lines of a package that grant something, and those of them that grant what an `allow` of its tests expects.
+
+    A line counts also when another one grants the same, as lines of several functions with one owner do: full coverage
+    means that every line was looked at, not that a test fails without it.
 
     `untested_options`: options that no test turns on, whose lines nobody counted.
     """
