@@ -187,7 +187,7 @@ def test_a_bundle_of_what_is_bundled_clashes_with_nothing(call, tmp_path, no_net
     ("words", "code", "error"),
     [
         (("site", "nowhere"), 2, "no-such-index"),
-        (("site", "empty"), 2, "no-such-index"),
+        (("site", "letters"), 2, "no-such-index"),
         (("bundled", "dist"), 2, "bad-index-name"),
         (("path", "dist"), 2, "bad-index-name"),
         (("Si te", "dist"), 2, "bad-index-name"),
@@ -202,7 +202,8 @@ def test_a_bundle_of_what_is_bundled_clashes_with_nothing(call, tmp_path, no_net
 def test_index_add_refuses(call, publish, tmp_path, words, code, error):
     publish("app", "1.0")
     publish("app", "1.0", folder="dist2")
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters/letter").write_text("dear")
     (tmp_path / "policy.toml").write_text('[indexes.other]\nurl = "dist"\n')
     before = (tmp_path / "policy.toml").read_bytes()
     done = call("index", "add", *words, "--json")

@@ -83,7 +83,8 @@ def _open_local(name: str, place: Path, *, override: bool) -> Index:
         return StaticTreeIndex(name, DirectoryTransport(str(place)), override=override)
     if archives := archive_files(place):
         return ArchiveIndex(name, archives, override=override)
-    if folders := package_directories(place):
+    folders = package_directories(place)
+    if folders or not any(place.iterdir()):  # an index may have nothing yet; what has something else is none
         return DirectoryIndex(name, folders, override=override)
     raise UsageError(
         "no-such-index",
