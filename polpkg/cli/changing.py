@@ -120,7 +120,9 @@ def change_text(outcome: Outcome) -> str:
     lines += _permissive_lines(plan)
     moved = {name: owner for name, owner in plan.functions.items() if owner != "dom0"}
     if moved:
-        lines.append("functions moved out of dom0: " + ", ".join(f"{n} to {o}" for n, o in sorted(moved.items())))
+        lines.append(
+            "functions moved out of dom0: " + ", ".join(f"{n} to {_new_owners(o)}" for n, o in sorted(moved.items()))
+        )
     lines += [f"note: {note}" for note in plan.notes]
     lines += override_lines(outcome.overrides)
     lines.append(f"generation {plan.generation} is current")
@@ -132,3 +134,10 @@ def _permissive_lines(plan: Plan) -> list[str]:
     lax = sorted({name for policy in plan.policies for name in policy.permissive})
     told = f"! PERMISSIVE, for a learning run: {', '.join(lax)} (denials are logged and allowed)"
     return [told] if lax else []
+
+
+def _new_owners(owners: str) -> str:
+    """The owners of a function besides dom0, which may have kept it for some guests."""
+    names = owners.split(", ")
+    others = ", ".join(name for name in names if name != "dom0")
+    return f"{others} (for some guests)" if "dom0" in names else others

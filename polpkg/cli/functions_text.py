@@ -56,13 +56,24 @@ def _owner_lines(report: FunctionsReport, width: int) -> Iterator[str]:
         yield from _wrapped(f"  {owner}: {', '.join(functions)}", width)
     for clients in _alike(report.clients, lambda served: _other_owners(served, report)):
         if others := _other_owners(clients[0], report):
-            words = "; ".join(f"{function}: {owners}" for function, owners in others)
-            yield from _wrapped(f"  for {_names([served.type for served in clients])}: {words}", width)
+            names = _names([served.type for served in clients])
+            words = "; ".join(f"{owners or _declarers(clients)}: {', '.join(found)}" for owners, found in others)
+            yield from _wrapped(f"  for {names}: {words}", width)
 
 
-def _other_owners(served: Served, report: FunctionsReport) -> tuple[tuple[str, str], ...]:
-    named = ((function, ", ".join(owner.name for owner in found)) for function, found in served.owners.items())
-    return tuple((function, owners) for function, owners in named if owners != report.owners[function])
+def _other_owners(served: Served, report: FunctionsReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Who owns functions for a client in place of those for ordinary ones; "" is the instance that declares it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for function, owners in served.owners.items():
+        named = ", ".join(owner.name for owner in owners)
+        if named != report.owners[function]:
+            found["" if named == served.package else named].append(function)
+    return tuple((owners, tuple(functions)) for owners, functions in found.items())
+
+
+def _declarers(clients: Sequence[Served]) -> str:
+    packages = {served.package for served in clients}
+    return clients[0].package if len(packages) == 1 else "the instance that declares it"
 
 
 def _signature(served: Served) -> object:

@@ -270,6 +270,37 @@ class TestByteIdentity:
         assert {**after, "policy": None} == {**functions, "policy": None}
 
 
+class TestClaimsOnSomeClients:
+    def test_each_client_has_its_owner(self, call, install):
+        root = install()
+        words = ("--root", root, "--yes", "--json")
+        done = call("install", "netdom", "--set", "clients=domU_t", *words)
+        assert done.document["functions"]["net-backend"] == "dom0, netdom"
+        document = call("functions", "--root", root, "--json").document
+        assert document["functions"] == done.document["functions"]
+        owners = {each["type"]: [o["name"] for o in each["owners"]["net-backend"]] for each in document["clients"]}
+        assert owners == {"domU_t": ["netdom"], "dm_dom_t": ["dom0"], "netdom_t": ["dom0", "netdom"]}
+        text = call("functions", "--root", root).out
+        assert "  dom0, netdom: net-backend\n" in text
+        assert "  for domU_t: netdom: net-backend\n" in text
+
+    def test_dom0_holds_copy_only_where_it_still_serves(self, call, install):
+        root = install("stordom")
+        assert call("install", "netdom", "--set", "clients=domU_t", "--root", root, "--yes").code == 0
+        document = call("functions", "--root", root, "--json").document
+        copied = {row["target"] for each in document["clients"] for row in each["holds"] if row["permission"] == "copy"}
+        assert copied == {"dm_dom_t"}
+
+    def test_several_instances_share_the_clients(self, call, install):
+        root = install()
+        first = call("install", "netdom", "--set", "clients=domU_t", "--root", root, "--yes")
+        assert first.out.count("functions moved out of dom0: net-backend to netdom (for some guests)\n") == 1
+        done = call(
+            "install", "netdom", "--instance", "b", "--set", "clients=dm_dom_t", "--root", root, "--yes", "--json"
+        )
+        assert done.document["functions"]["net-backend"] == "netdom/b, netdom"
+
+
 class TestWhichPolicy:
     def test_two_hypervisors(self, call, tmp_path):
         root = tmp_path / "two"
