@@ -101,7 +101,7 @@ def report_functions(
         host=host,
         ordinary=frozenset(_ordinary(who, everything, policy)),
         gives_up={name: tuple(held for held in everything if held.is_lost_without((name,))) for name in owned},
-        residuals=tuple(_residuals(who, clients, host)),
+        residuals=(*_permissive(policy), *_residuals(who, clients, host)),
     )
 
 
@@ -193,6 +193,12 @@ def _ordinary(who: Owner, holdings: Iterable[Holding], policy: LinkedPolicy) -> 
         found = (Access(subject, kind, held.security_class, held.permission) for subject in subjects)
         if not held.functions and any(ORDINARY in functions_with(access) for access in found):
             yield held
+
+
+def _permissive(policy: LinkedPolicy) -> Iterator[str]:
+    names = [symbol.name for symbol in policy.types if symbol.permissive]
+    if names:
+        yield f"{_some(names)} may do anything, whatever rules say: the policy is permissive for it."
 
 
 def _residuals(who: Owner, clients: Iterable[Served], host: Iterable[Holding]) -> Iterator[str]:

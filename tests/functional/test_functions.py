@@ -196,6 +196,12 @@ class TestWhy:
         assert "may load another policy" in told
         assert "memory and ports of all devices" in told
 
+    def test_a_permissive_type_is_told_of(self, call, install):
+        root = install()
+        assert call("permissive", "add", "domU_t", "--root", root, "--yes").code == 0
+        told = call("functions", "--root", root, "--json").document["residuals"]
+        assert told[0] == "domU_t may do anything, whatever rules say: the policy is permissive for it."
+
 
 class TestForetells:
     @pytest.mark.parametrize(
