@@ -72,7 +72,7 @@ def test_guests_that_cannot_be_labelled_are_an_error(call, tmp_path):
     done = call("link", "dom0less", "--xen", "4.16", "-o", tmp_path / "policy")
     assert done.code == 3
     assert "`dom0less` needs a hypervisor of Xen >=4.17" in done.err
-    assert call("link", "dom0less", "--xen", "4.17", "-o", tmp_path / "policy").code == 0
+    assert call("link", "dom0", "dom0less", "--xen", "4.17", "-o", tmp_path / "policy").code == 0
     assert call("link", "dom0less", "vmv", "--xen", "4.17", "-o", tmp_path / "policy").code == 3
 
 
