@@ -33,11 +33,12 @@ def link_assembly(
     It is tuned as the policy.toml of the assembly says.  `for_target` is as in `LinkOptions`.  Raises PolicyError with
     every finding.
     """
+    from polpkg.ops.expanded import expanded_store
     from polpkg.ops.tuning import tune
     from polpkg.policy.link import LinkOptions, link
     from polpkg.policy.modules import build_modules
 
-    modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls))
+    modules = build_modules(assembly.sources, assembly.environment(abi, mls=mls), expanded_store())
     result = link(modules, abi, LinkOptions(mls=mls, handed=assembly.handed, for_target=for_target))
     policy, warnings = tune(result.policy, assembly)
     return policy, (*warnings, *result.warnings)

@@ -262,11 +262,29 @@ class DerivedStore:
         except OSError:
             return None
 
+    def get_own(self, key: str) -> bytes | None:
+        """As `get`, but only what this user wrote and nobody else can write: for data that decide what is allowed.
+
+        Their digest tells damage, and not who wrote them.
+        """
+        try:
+            with self.path(key).open("rb") as file:
+                status = os.fstat(file.fileno())
+                is_own = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+                return read_derived(file.read()) if is_own else None
+        except OSError:
+            return None
+
     def put(self, key: str, data: bytes) -> None:
-        """Keep `data` for `key`."""
+        """Keep `data` for `key`.  Raises `PolpkgError` (`cannot-write`)."""
         from hashlib import sha256
 
-        write_atomically(self.path(key), sha256(data).digest() + data, durable=False)
+        path = self.path(key)
+        write_atomically(path, sha256(data).digest() + data, durable=False)
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            raise PolpkgError("cannot-write", f"{path} cannot be written: {error.strerror}") from error
 
 
 def read_derived(stored: bytes) -> bytes | None:

@@ -15,18 +15,20 @@ from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
+from polpkg.policy.kept import WORTH_KEEPING, WORTH_LOOKING, Kept, KeptExpansion
 from polpkg.policy.owner_assertions import assertion_macros
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
 from polpkg.policy.syntax.te import PlainText, parse_te
-from polpkg.policy.templates import Expanded, Unit, expand_package, said
+from polpkg.policy.templates import WORTH_WHILE, Expanded, Unit, expand_package, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
+    from polpkg.policy.kept import Store
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
@@ -66,6 +68,11 @@ class PackageSource:
         return self.own_tables and len(self.fragments) == 1 and self.fragments[0].file.endswith(".conf")
 
     @property
+    def all_sources(self) -> tuple[Source, ...]:
+        """All text that is expanded."""
+        return (*self.fragments, *(unit.source for unit in self.units))
+
+    @property
     def has_cil(self) -> bool:
         """Whether a fragment is written in CIL."""
         return any(fragment.file.endswith(_CIL) for fragment in self.fragments)
@@ -81,12 +88,16 @@ class Environment:
     mls: bool = False
 
 
-def build_modules(packages: Sequence[PackageSource], environment: Environment) -> tuple[PolicyModule, ...]:
+def build_modules(
+    packages: Sequence[PackageSource], environment: Environment, store: Store | None = None
+) -> tuple[PolicyModule, ...]:
     """The module of every package; `packages` come in requirement order, requirements first.
 
-    Raises PolicyError with the findings of all packages.
+    `store` keeps what large packages come to.  Raises PolicyError with the findings of all packages.
     """
-    base = _base_table(environment)
+    natives = _natives(environment)
+    kept = None if store is None or not any(map(_is_worth_keeping, packages)) else _kept(store, environment, natives)
+    base = _base_table(environment, natives)
     exports: dict[str, MacroTable] = {}
     modules: list[PolicyModule] = []
     problems: list[Diagnostic] = []
@@ -101,12 +112,25 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             modules.append(_module(package, statements, ()))
             problems.extend(found)
             continue
+        visible = [name for name in exports if name in seen]
+        key = kept.key(_described(package), visible) if kept and _is_worth_keeping(package) else None
+        found_before = kept.get(key, package.all_sources, table) if kept and key else None
+        if kept and found_before:
+            exports[package.package] = found_before.exports
+            kept.export(package.package, found_before.exports)
+            problems.extend([] if package.own_tables else _redefinitions(package, exports, seen))
+            modules.append(_module(package, found_before.statements, found_before.uses))
+            continue
         try:
+            if kept:
+                kept.begin()
             expanded = _expand(package, table)
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
         exports[package.package] = expanded.table.owned_by({package.package})
+        if kept:
+            kept.export(package.package, exports[package.package])
         if not package.own_tables:
             problems.extend(_redefinitions(package, exports, seen))
         statements = expanded.statements
@@ -118,6 +142,8 @@ def build_modules(packages: Sequence[PackageSource], environment: Environment) -
             problems.extend(found)
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses, expanded.warnings))
+        if kept and key and len(statements) >= WORTH_KEEPING and not (expanded.problems or expanded.warnings):
+            kept.put(key, KeptExpansion(statements, uses, exports[package.package]))
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
@@ -199,7 +225,44 @@ def _imported_table(package: PackageSource, environment: Environment) -> MacroTa
     return MacroTable.standard().with_definitions({**package.definitions, **mls}, _OURS)
 
 
-def _base_table(environment: Environment) -> MacroTable:
+def _natives(environment: Environment) -> dict[str, Callable[[Sequence[str]], str]]:
+    """What every package may ask about owners, parameters and the hypervisor."""
+    natives = owner_macros(environment.owners)
+    natives["parameter"] = parameter_macro(environment.parameters)
+    natives["refuse"] = refuse
+    natives |= assertion_macros(environment.owners, environment.abi)
+    natives["xen_at_least"] = _xen_at_least(environment.abi)
+    return natives
+
+
+def _is_worth_keeping(package: PackageSource) -> bool:
+    """Whether to look for a package among those expanded before.
+
+    Many calls of one kind are repeated faster than they are read; what CIL means depends on the statements of others.
+    """
+    if package.is_plain or package.has_cil or len(package.units) >= WORTH_WHILE:
+        return False
+    return sum(len(fragment.text) for fragment in package.fragments) >= WORTH_LOOKING
+
+
+def _kept(store: Store, environment: Environment, natives: dict[str, Callable[[Sequence[str]], str]]) -> Kept:
+    return Kept(store, environment.abi, natives, mls=environment.mls)
+
+
+def _described(package: PackageSource) -> list[object]:
+    """All of a package that its expansion depends on."""
+    return [
+        package.package,
+        package.version,
+        [[fragment.file, fragment.package, fragment.version, fragment.text] for fragment in package.fragments],
+        sorted(package.definitions.items()),
+        package.own_tables,
+        package.dialect,
+        [[unit.file.file, unit.file.text, unit.line, unit.text, list(unit.names)] for unit in package.units],
+    ]
+
+
+def _base_table(environment: Environment, natives: Mapping[str, Callable[[Sequence[str]], str]]) -> MacroTable:
     """The macros that every package sees: the support macros, the ABI's, the owners' and the parameters'."""
     definitions = {
         "self_contained_policy": "",
@@ -214,11 +277,6 @@ def _base_table(environment: Environment) -> MacroTable:
             definitions[f"xen_perm_{security_class.name}_{permission}"] = ""
     for sid in environment.abi.initial_sids:
         definitions[f"xen_sid_{sid}"] = ""
-    natives = owner_macros(environment.owners)
-    natives["parameter"] = parameter_macro(environment.parameters)
-    natives["refuse"] = refuse
-    natives |= assertion_macros(environment.owners, environment.abi)
-    natives["xen_at_least"] = _xen_at_least(environment.abi)
     return _support_table().with_definitions(definitions, _OURS).with_natives(natives, shown=SHOWN_MACROS)
 
 

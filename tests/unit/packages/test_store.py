@@ -56,6 +56,20 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, mode):
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", mode)
 
 
+def test_derived_data_that_another_could_have_written_are_not_our_own(tmp_path, monkeypatch):
+    store = DerivedStore(tmp_path, "module", "1")
+    key = sha256_of(b"key")
+    assert store.get_own(key) is None
+    store.put(key, b"data")
+    assert store.get_own(key) == b"data"
+    for mode, data in ((0o640, b"data"), (0o660, None), (0o602, None)):
+        store.path(key).chmod(mode)
+        assert store.get_own(key) == data
+    store.path(key).chmod(0o600)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert store.get_own(key) is None
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "file"
     write_atomically(path, b"old")
