@@ -36,6 +36,9 @@ class World:
     def names(self):
         return tuple(sorted({r.name for r in self._releases}))
 
+    def elsewhere(self, package):
+        return ()
+
     def shuffled(self, seed):
         releases = list(self._releases)
         random.Random(seed).shuffle(releases)

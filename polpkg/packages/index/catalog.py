@@ -99,6 +99,16 @@ class Catalog:
         releases = index.releases(package) if index else ()
         return next((release for release in releases if release.version == version), None)
 
+    def elsewhere(self, package: str) -> tuple[str, ...]:
+        """The names of the indexes that have `package` although [index-map] says that it belongs to another; sorted.
+
+        Raises what the indexes raise.
+        """
+        if package in self._paths or package not in self._mapping:
+            return ()
+        others = (index for name, index in self._indexes.items() if name != self._mapping[package])
+        return tuple(sorted(index.name for index in others if index.releases(package)))
+
     def sealed(self, release: Release) -> Release:
         """`release` with its digest and size."""
         return self._index_of(release).sealed(release)

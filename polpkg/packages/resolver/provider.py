@@ -41,6 +41,10 @@ class ReleaseSource(Protocol):
         """The package names that are known, for hints."""
         ...
 
+    def elsewhere(self, package: str) -> tuple[str, ...]:
+        """The names of indexes that have `package`, though it does not belong to them, for hints."""
+        ...
+
 
 class _Conflict(NamedTuple):
     """Versions of `package` conflict with what lies in `specifier`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.errors import ResolutionError, UsageError
-from polpkg.packages.names import did_you_mean
 from polpkg.packages.resolver.provider import CatalogProvider, ReleaseSource
 from polpkg.packages.resolver.request import Resolution, ResolutionRequest, ResolvedPackage
 from polpkg.packages.resolver.solver.engine import solve
@@ -68,7 +67,7 @@ def _check_options(request: ResolutionRequest, answer: Mapping[str, int]) -> Non
 def _failure(
     request: ResolutionRequest, provider: CatalogProvider, source: ReleaseSource, proof: Incompatibility
 ) -> ResolutionError:
-    from polpkg.packages.resolver.hints import hint_for
+    from polpkg.packages.resolver.hints import hint_for, hint_for_unknown
     from polpkg.packages.resolver.solver.core import core_of
     from polpkg.packages.resolver.solver.report import report
 
@@ -78,10 +77,10 @@ def _failure(
     unknown = next((name for name in asked if not provider.versions(name).releases), None)
     if unknown is not None:
         code, message = "unknown-package", f"no index has a package named `{unknown}`"
-        hint = did_you_mean(unknown, source.names())
+        hint = hint_for_unknown(unknown, source)
     else:
         code, message = "no-solution", f"no set of versions fits {_wanted(request)}"
-        hint = hint_for(core, source.names)
+        hint = hint_for(core, source)
     return ResolutionError(code, message, hint=hint, derivation=lines.short, derivation_full=lines.whole)
 
 

@@ -34,6 +34,9 @@ def solve_with_polpkg(graph: Graph) -> Callable[[], Answer]:
         def names(self) -> tuple[str, ...]:
             return tuple(releases)
 
+        def elsewhere(self, package: str) -> tuple[str, ...]:
+            return ()
+
     releases = {
         name: tuple(
             Release(name, str(version), "bench", {need: interval.specifier for need, interval in requires.items()})

@@ -115,3 +115,18 @@ def test_a_requirement_on_itself(refusal, memory_index):
     fine = Catalog([memory_index("main", Release("a", "1", "", {"a": ">=1"}))])
     assert resolve(ResolutionRequest((Requirement("a"),)), fine).packages[0].version == "1"
     assert refusal([Release("a", "1", "", {"a": ">=2"})], "a").derivation
+
+
+@pytest.mark.parametrize("package", ["lib", "app"])
+def test_a_name_that_only_another_index_has(memory_index, package):
+    indexes = [memory_index("one", Release("app", "1", "", {"lib": ""})), memory_index("two", Release("lib", "1", ""))]
+    mapping = {"lib": "one"}
+    with pytest.raises(ResolutionError) as caught:
+        resolve(ResolutionRequest((Requirement(package),)), Catalog(indexes, mapping=mapping))
+    assert caught.value.hint == '`two` has it, but [index-map] gives `lib` to another index: lib = "two"'
+    assert "lib" in caught.value.derivation[-1] or "lib" in caught.value.derivation[0]
+
+
+def test_a_name_that_no_index_has_is_elsewhere_nowhere(memory_index):
+    catalog = Catalog([memory_index("one", Release("lib", "1", ""))], mapping={"gone": "one"})
+    assert (catalog.elsewhere("gone"), catalog.elsewhere("lib")) == ((), ())
