@@ -8,7 +8,6 @@ import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import IndexOptions, Policy, TargetOptions
-from polpkg.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from polpkg.packages.claims import Owner
     from polpkg.policy.analysis.holdings import Holding
     from polpkg.policy.powers import Power
+    from polpkg.targets.target import Target
 
 
 def command(
@@ -49,12 +49,22 @@ def command(
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.functions import report_functions
 
-    if policy is not None and not policy.isdecimal():
-        raise UsageError("not-a-generation", f"`{policy}` is no generation", hint="a policy file names no owners")
     context = make_context(console, indexes)
-    number = int(policy) if policy else None
-    report = report_functions(context, open_target(context, target), number, xen=target.xen or "", holder=of)
+    opened = open_target(context, target)
+    number, xen = _which(opened, policy, target.xen or "")
+    report = report_functions(context, opened, number, xen=xen, holder=of)
     console.answer(_document(report), "\n".join(report_lines(report, console.width, whole=console.verbose)))
+
+
+def _which(target: Target, policy: str | None, xen: str) -> tuple[int | None, str]:
+    """The generation that is meant, and the hypervisor: a file stands for the generation that it belongs to."""
+    from pathlib import Path
+
+    from polpkg.ops.policies import find_policy
+
+    if policy is None or policy.isdecimal():
+        return (int(policy) if policy else None), xen
+    return find_policy(target, Path(policy))
 
 
 def _document(report: FunctionsReport) -> dict[str, Any]:

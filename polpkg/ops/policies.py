@@ -46,7 +46,8 @@ def read_policy_file(path: Path) -> ReadPolicy:
 def read_installed_policy(target: Target, generation: int | None = None, xen: str = "") -> ReadPolicy:
     """The policy of a generation, by default the current one, with the origin of every rule.
 
-    `xen` chooses among several policies.  Raises TargetError `no-generation` when nothing is installed.
+    `xen` chooses among several policies: a version, a hypervisor file, or the fingerprint of an ABI.  Raises
+    TargetError `no-generation` when nothing is installed.
     """
     receipt = find_generation(target, generation)
     return read_policy_record(target, receipt, _choose(receipt, xen))[0]
@@ -83,12 +84,34 @@ def find_generation(target: Target, number: int | None) -> Receipt:
     return receipt
 
 
+def find_policy(target: Target, path: Path) -> tuple[int, str]:
+    """The newest generation that has this very policy, and the fingerprint of the ABI that it is for.
+
+    Raises UsageError when the file cannot be read, `not-of-this-target` when no generation has it.
+    """
+    from hashlib import sha256
+
+    from polpkg.targets.generations import history
+
+    try:
+        digest = sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError("cannot-read", f"{path} cannot be read: {error.strerror}") from error
+    for receipt in reversed(history(target)):
+        for policy in receipt.policies:
+            if policy.sha256 == digest:
+                return receipt.generation, policy.abi
+    hint = "a policy does not say who owns what; name the target that it was made for"
+    raise UsageError("not-of-this-target", f"no generation of {target.name} has the policy {path}", hint=hint)
+
+
 def _choose(receipt: Receipt, xen: str) -> PolicyRecord:
     if not xen:
         return receipt.policies[0]
     from polpkg.policy.abi.hypervisor import resolve_xen
 
-    return policy_for(receipt, resolve_xen(xen).fingerprint, xen)
+    known = any(policy.abi == xen for policy in receipt.policies)
+    return policy_for(receipt, xen if known else resolve_xen(xen).fingerprint, xen)
 
 
 def policy_for(receipt: Receipt, abi: str, xen: str) -> PolicyRecord:

@@ -324,6 +324,15 @@ class TestWhichPolicy:
         assert "get_domain_state" in held(document)["dom0_t", "domU_t", "domain2"]
         assert call("functions", "--root", root, "--xen", "4.18").code == 6
 
+    def test_a_file_stands_for_the_generation_that_has_it(self, call, install, tmp_path):
+        root = install()
+        shutil.copy(root / "boot/xenpolicy-4.17.7", tmp_path / "kept")
+        assert call("install", "netdom", "--root", root, "--yes").code == 0
+        named = [root / "boot/xenpolicy-4.17.7", tmp_path / "kept"]
+        found = [call("functions", "--root", root, "--policy", file, "--json").document for file in named]
+        assert [each["policy"]["generation"] for each in found] == [2, 1]
+        assert [each["functions"]["net-backend"] for each in found] == ["netdom", "dom0"]
+
     def test_an_earlier_generation(self, call, install):
         root = install()
         assert call("install", "netdom", "--root", root, "--yes").code == 0
@@ -335,11 +344,10 @@ class TestWhichPolicy:
     def test_what_cannot_be_answered(self, call, install, empty):
         root = install()
         assert call("functions", "--root", empty).code == 6
-        done = call("functions", "--root", root, "--policy", root / "boot/xenpolicy-4.17.7")
-        assert (done.code, done.err.splitlines()[0]) == (
-            2,
-            f"error[not-a-generation]: `{root}/boot/xenpolicy-4.17.7` is no generation",
-        )
+        (root / "other").write_bytes(b"another policy")
+        done = call("functions", "--root", root, "--policy", root / "other")
+        assert (done.code, done.err.split(":")[0]) == (2, "error[not-of-this-target]")
+        assert call("functions", "--root", root, "--policy", root / "nowhere").code == 2
         done = call("functions", "--root", root, "--of", "dom1")
         assert (done.code, "did you mean `dom0`?" in done.err) == (2, True)
 
