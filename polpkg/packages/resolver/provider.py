@@ -105,6 +105,8 @@ class CatalogProvider:
 
     def _why_none_fits(self, package: str) -> str:
         known = self.versions(package)
+        if not known.releases and self._source.elsewhere(package):
+            return "the index that [index-map] gives it to has no package of that name"
         if not known.releases:
             return "no index has a package of that name"
         return f"no such version exists (there is {known.listed(known.all)})"
