@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the entries."""
 
-WORTH_LOOKING = 4096
-"""A package with fewer characters of source is expanded faster than it is looked for."""
-
-WORTH_KEEPING = 500
-"""A package that comes to fewer statements is not written down."""
-
 
 class Store(Protocol):
     """Where entries are kept; one that is damaged, or that somebody else could have written, is not there."""
@@ -131,10 +125,10 @@ class Kept:
     def _still_holds(self, asked: Iterable[Any]) -> bool:
         return all(self._natives[name](arguments) == answer for name, arguments, answer in asked)
 
-    def put(self, key: str, expansion: KeptExpansion) -> None:
+    def put(self, key: str, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...], exports: MacroTable) -> None:
         """Keeps what a package came to, and what was asked since `begin`."""
         try:
-            document = _document(expansion)
+            document = _document(KeptExpansion(statements, uses, exports))
         except Unkept:
             return
         asked = [[name, list(arguments), answer] for (name, arguments), answer in self._asked.items()]

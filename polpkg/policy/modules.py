@@ -15,7 +15,6 @@ from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
-from polpkg.policy.kept import WORTH_KEEPING, WORTH_LOOKING, Kept, KeptExpansion
 from polpkg.policy.owner_assertions import assertion_macros
 from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
@@ -28,11 +27,18 @@ if TYPE_CHECKING:
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.ir.statements import Statement
-    from polpkg.policy.kept import Store
+    from polpkg.policy.kept import Kept, Store
 
 _SUPPORT = Path(__file__).with_name("syntax") / "support.m4"
 _OURS = Source("polpkg", "")
 _CIL = ".cil"
+_INTERFACES = ".if"
+
+WORTH_LOOKING = 8192
+"""A package with fewer characters of source, macros for others aside, is expanded faster than it is looked for."""
+
+WORTH_KEEPING = 500
+"""What a package comes to is not written down when it is fewer statements."""
 
 MLS_SENSITIVITIES = 16
 MLS_CATEGORIES = 256
@@ -143,7 +149,7 @@ def build_modules(
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses, expanded.warnings))
         if kept and key and len(statements) >= WORTH_KEEPING and not (expanded.problems or expanded.warnings):
-            kept.put(key, KeptExpansion(statements, uses, exports[package.package]))
+            kept.put(key, statements, uses, exports[package.package])
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
@@ -242,10 +248,13 @@ def _is_worth_keeping(package: PackageSource) -> bool:
     """
     if package.is_plain or package.has_cil or len(package.units) >= WORTH_WHILE:
         return False
-    return sum(len(fragment.text) for fragment in package.fragments) >= WORTH_LOOKING
+    texts = (fragment.text for fragment in package.fragments if not fragment.file.endswith(_INTERFACES))
+    return sum(map(len, texts)) >= WORTH_LOOKING
 
 
 def _kept(store: Store, environment: Environment, natives: dict[str, Callable[[Sequence[str]], str]]) -> Kept:
+    from polpkg.policy.kept import Kept
+
     return Kept(store, environment.abi, natives, mls=environment.mls)
 
 

@@ -14,7 +14,7 @@ from polpkg.ops.assembly import assemble
 from polpkg.ops.context import Context
 from polpkg.ops.resolution import load_packages, resolve_requirements
 from polpkg.packages.project import Project
-from polpkg.policy import kept, modules
+from polpkg.policy import modules
 from polpkg.policy.abi import load_abi
 from polpkg.policy.analysis.link_map import write_link_map
 from polpkg.policy.analysis.view import view_of
@@ -176,7 +176,7 @@ def test_bundled_packages_are_found_and_are_the_same(monkeypatch, tmp_path):
 
 
 def test_small_packages_are_not_kept(monkeypatch):
-    monkeypatch.setattr(modules, "WORTH_LOOKING", kept.WORTH_LOOKING)
+    monkeypatch.setattr(modules, "WORTH_LOOKING", 8192)
     store = Entries()
     outcome(sources(["twice(dom0_t)"]), store)
     assert not store.known
