@@ -131,9 +131,10 @@ def _document(trial: Trial, candidate: Candidate, kept: Path | None) -> dict[str
 
 
 def _guest_document(guest: TriedGuest) -> dict[str, Any]:
-    label = guest.label
+    label = guest.guest.label
     return {
         "context": label.context,
+        "build": guest.guest.build or None,
         "package": label.package or None,
         "instance": label.instance or None,
         "kind": label.kind,
@@ -189,16 +190,17 @@ def _tools_lines(trial: Trial) -> list[str]:
     return ["the tools of Xen do not work under this policy:", *(f"  {line}" for line in tools.said.splitlines())]
 
 
-def _guest_lines(guest: TriedGuest) -> list[str]:
-    owner = f" ({guest.label.package} {guest.label.instance})" if guest.label.package else ""
-    creators = ", ".join(guest.creators) or "nobody"
-    if not guest.is_allowed and not guest.steps:
-        return [f"{guest.label.context}{owner}: dom0 is refused; {creators} may create it"]
-    done = ", ".join(guest.steps) or "not created"
-    if guest.is_as_expected:
-        return [f"{guest.label.context}{owner}: {done}"]
-    wrong = "and no more" if guest.is_allowed else f"though the policy lets only {creators} create it"
-    return [f"{guest.label.context}{owner}: {done}, {wrong}", *(f"  {line}" for line in guest.said.splitlines())]
+def _guest_lines(tried: TriedGuest) -> list[str]:
+    label = tried.guest.label
+    name = f"{label.context} ({label.package} {label.instance})" if label.package else label.context
+    creators = ", ".join(tried.creators) or "nobody"
+    if not tried.is_allowed and not tried.steps:
+        return [f"{name}: dom0 is refused; {creators} may create it"]
+    done = ", ".join(tried.steps) or "not created"
+    if tried.is_as_expected:
+        return [f"{name}: {done}"]
+    wrong = "and no more" if tried.is_allowed else f"though the policy lets only {creators} create it"
+    return [f"{name}: {done}, {wrong}", *(f"  {line}" for line in tried.said.splitlines())]
 
 
 def _denial_lines(each: ExplainedDenial) -> list[str]:

@@ -19,8 +19,7 @@ from polpkg.ops.lab_candidates import type_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from polpkg.ops.lab_candidates import Candidate, LabHypervisor
-    from polpkg.ops.labels import Label
+    from polpkg.ops.lab_candidates import Candidate, LabGuest, LabHypervisor
     from polpkg.policy.analysis.view import PolicyView
     from polpkg.targets.lab.box import Box
     from polpkg.targets.lab.pieces import Pieces
@@ -38,11 +37,11 @@ STEPS = ("created", "booted", "paused", "destroyed")
 class TriedGuest(NamedTuple):
     """What became of a guest with a label.
 
-    `creators` are the types that the policy lets create it.  `steps` are those of `STEPS` that worked, in their order.
-    `said` is what the tools wrote when something did not.
+    `creators` are the types that the policy lets create it, with its build label if it has one.  `steps` are those of
+    `STEPS` that worked, in their order.  `said` is what the tools wrote when something did not.
     """
 
-    label: Label
+    guest: LabGuest
     is_allowed: bool
     creators: tuple[str, ...]
     steps: tuple[str, ...]
@@ -159,9 +158,9 @@ def _watch(box: Box, trial: Trial, candidate: Candidate, pieces: Pieces, say: Ca
         if not trial.tools.work:
             return
         trial.dom0 = _label_of_dom0(box)
-        for label in candidate.guests:
-            say(f"trying a guest labelled {label.context}")
-            trial.guests.append(_try_guest(box, label, type_of(trial.dom0), candidate.view))
+        for guest in candidate.guests:
+            say(f"trying a guest labelled {guest.label.context}")
+            trial.guests.append(_try_guest(box, guest, type_of(trial.dom0), candidate.view))
         box.settle()
     except BoxError as error:
         trial.stopped = error.message
@@ -183,16 +182,17 @@ def _label_of_dom0(box: Box) -> str:
     return next((row[-1] for row in rows if row[:1] == ["Domain-0"]), "")
 
 
-def _try_guest(box: Box, label: Label, dom0: str, view: PolicyView) -> TriedGuest:
-    creators = _creators(view, type_of(label.context))
-    answers = {"created": box.create("guest", label.context)}
+def _try_guest(box: Box, guest: LabGuest, dom0: str, view: PolicyView) -> TriedGuest:
+    creators = _creators(view, guest.created_as)
+    build = [f'init_seclabel="{guest.build}"'] if guest.build else []
+    answers = {"created": box.create("guest", guest.label.context, *build)}
     if box.run("xl domid guest").status == 0:
         answers["booted"] = box.wait_for("guest")
         answers["paused"] = box.run("xl pause guest && xl list guest | awk 'NR == 2 { print $5 }' | grep p")
         answers["destroyed"] = box.run("xl destroy guest")
     done = [step for step, answer in answers.items() if answer.status == 0]
     said = next((answer.text for answer in answers.values() if answer.status != 0), "")
-    return TriedGuest(label, dom0 in creators, creators, tuple(done), said)
+    return TriedGuest(guest, dom0 in creators, creators, tuple(done), said)
 
 
 def _creators(view: PolicyView, type_name: str) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ def _judge(trial: Trial, transcript: Transcript, view: PolicyView) -> None:
     trial.mode = transcript.mode
     trial.panic = transcript.panic
     trial.console = "\n".join(transcript.lines)
-    forbidden = {type_of(guest.label.context) for guest in trial.guests if not guest.is_allowed}
+    forbidden = {each.guest.created_as for each in trial.guests if not each.is_allowed}
     provoked = {(type_of(trial.dom0), name, "domain", "create") for name in forbidden}
     trial.denials = tuple(
         ExplainedDenial(denial, tuple(denial) in provoked, explain_denial(view, denial))

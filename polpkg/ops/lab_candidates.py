@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import UsageError
+from polpkg.plugin.values import XlKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from polpkg.ops.context import Context
@@ -24,13 +25,25 @@ class LabHypervisor(NamedTuple):
     about: Hypervisor
 
 
+class LabGuest(NamedTuple):
+    """A guest to try: its label, and the context that it has while it is built, empty for the same."""
+
+    label: Label
+    build: str = ""
+
+    @property
+    def created_as(self) -> str:
+        """The type that it is created with."""
+        return type_of(self.build or self.label.context)
+
+
 class Candidate(NamedTuple):
-    """A policy to try: the file that Xen loads, what is in it, what to call it, and the labels of guests."""
+    """A policy to try: the file that Xen loads, what is in it, what to call it, and guests."""
 
     content: bytes
     view: PolicyView
     label: str
-    guests: tuple[Label, ...]
+    guests: tuple[LabGuest, ...]
 
 
 def read_lab_hypervisor(path: Path) -> LabHypervisor:
@@ -71,8 +84,16 @@ def read_candidate(context: Context, target: Target, generation: int | None, hyp
     record = policy_for(receipt, hypervisor.abi.fingerprint, hypervisor.version)
     read, content = read_policy_record(target, receipt, record)
     labels = find_labels(context, target, receipt.generation)
-    guests = tuple(label for label in labels if label.xl == "seclabel")
-    return Candidate(content, read.view, f"{target.name}, {read.label}", guests)
+    return Candidate(content, read.view, f"{target.name}, {read.label}", tuple(_paired(labels)))
+
+
+def _paired(labels: Iterable[Label]) -> Iterator[LabGuest]:
+    """The labels of guests; one that a guest has while it is built stands before that of the guest."""
+    build = ""
+    for label in labels:
+        if label.xl == XlKey.SECLABEL.value:
+            yield LabGuest(label, build)
+        build = label.context if label.xl == XlKey.INIT_SECLABEL.value else ""
 
 
 def read_candidate_file(path: Path) -> Candidate:
@@ -80,25 +101,37 @@ def read_candidate_file(path: Path) -> Candidate:
 
     Raises UsageError when it cannot be read and PolicyError when it is damaged.
     """
-    from polpkg.ops.labels import Label, context_of
     from polpkg.ops.policies import read_policy_file
-    from polpkg.policy.analysis.query import RuleQuery, find_rules
 
     read = read_policy_file(path)
+    return Candidate(path.read_bytes(), read.view, read.label, tuple(_guests_of(read.view)))
+
+
+def _guests_of(view: PolicyView) -> Iterator[LabGuest]:
+    """Every type that something may create a domain of; one that only turns into another is the build label of that."""
+    from polpkg.ops.labels import Label
+    from polpkg.policy.analysis.access import AccessDecider
+    from polpkg.policy.analysis.contexts import context_of
+    from polpkg.policy.analysis.query import RuleQuery, find_rules
+
+    policy = view.policy
+    before = AccessDecider(policy).turning_into()
+    turned = {policy.types[number].name: policy.types[building].name for number, building in before.items()}
     query = RuleQuery(security_class="domain", permissions=frozenset({"create"}), expand=True)
-    types = sorted({rule.target for rule in find_rules(read.view, query)})
-    guests = (Label("", "", "", "domain", context_of(read.view.policy, name), "seclabel") for name in types)
-    return Candidate(path.read_bytes(), read.view, read.label, tuple(guests))
+    created = {rule.target for rule in find_rules(view, query)}
+    for name in sorted(created - set(turned.values()) | set(turned)):
+        build = context_of(policy, turned[name]) if name in turned else ""
+        yield LabGuest(Label("", "", "", "domain", context_of(policy, name), XlKey.SECLABEL.value), build)
 
 
-def choose_guests(guests: Sequence[Label], wanted: Sequence[str]) -> tuple[Label, ...]:
+def choose_guests(guests: Sequence[LabGuest], wanted: Sequence[str]) -> tuple[LabGuest, ...]:
     """The labels that `wanted` names by context or type, all when it names none.  Raises UsageError for another."""
     if not wanted:
         return tuple(guests)
-    names = {name: each for each in guests for name in (each.context, type_of(each.context))}
+    names = {name: each for each in guests for name in (each.label.context, type_of(each.label.context))}
     for name in wanted:
         if name not in names:
-            known = ", ".join(type_of(each.context) for each in guests) or "none"
+            known = ", ".join(type_of(each.label.context) for each in guests) or "none"
             raise UsageError("unknown-label", f"`{name}` is no label of a guest", hint=f"there are: {known}")
     return tuple(names[name] for name in wanted)
 

@@ -112,6 +112,19 @@ def test_a_policy_file_has_guests_too(call, installed, box_that, xen):
     assert {"domU_t", "vmv_t", "vmv_guest_t"} <= {guest["context"].split(":")[2] for guest in found["guests"]}
 
 
+def test_a_guest_is_created_with_its_build_label(call, installed, box_that, xen):
+    box_that("boots")
+    assert call("install", "domu-nomigrate", "--root", installed, "--yes").code == 0
+    (from_target,) = call(
+        "lab", "--root", installed, "--xen", xen, "--label", "domu_nomigrate_guest_t", "--json"
+    ).document["guests"]
+    policy = next((installed / "boot").glob("xenpolicy-*"))
+    (from_file,) = call("lab", policy, "--xen", xen, "--label", "domu_nomigrate_guest_t", "--json").document["guests"]
+    for guest in (from_target, from_file):
+        assert guest["build"] == "system_u:system_r:domu_nomigrate_guest_t_building"
+        assert guest["creators"] == ["dom0_t"]
+
+
 def test_what_is_missing_is_named(call, installed, box_that, xen, tmp_path):
     box_that("boots")
     (tmp_path / "machine/bin/busybox").unlink()
