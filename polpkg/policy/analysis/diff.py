@@ -15,6 +15,7 @@ from polpkg.policy.abi import difference
 from polpkg.policy.analysis.sections import SECTIONS, describe
 from polpkg.policy.analysis.view import render_condition
 from polpkg.policy.ir.linked import LinkedAvRule, bits
+from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.ir.statements import BooleanOperator
 from polpkg.policy.policydb.conditions import meaning
 from polpkg.policy.policydb.layout import CONDITION_BOOLEAN
@@ -141,6 +142,15 @@ class _SharedNumbers:
         self.types: dict[str, int] = {}
         self.booleans: dict[str, int] = {}
         self.conditions: dict[_Condition, str] = {}
+        self.sets: list[int] = []
+        self._set_numbers: dict[int, int] = {}
+
+    def set_number(self, types: int) -> int:
+        """Stands for a set of types: even to compare two sets takes as long as there are types."""
+        number = self._set_numbers.setdefault(types, len(self.sets))
+        if number == len(self.sets):
+            self.sets.append(types)
+        return number
 
     def type_number(self, name: str) -> int:
         return self.types.setdefault(name, len(self.types))
@@ -163,13 +173,18 @@ class _SharedNumbers:
 
 
 class _Blocks:
-    """The access vector rules of a policy: for each key the pairs of a set of sources and a set of targets."""
+    """The access vector rules of a policy: for each key the pairs of a set of sources and one of targets, by number."""
 
     def __init__(self, policy: LinkedPolicy, shared: _SharedNumbers) -> None:
         self.found: dict[_Key, set[tuple[int, int]]] = defaultdict(set)
         self._policy = policy
         numbers = [-1 if symbol.is_attribute else shared.type_number(symbol.name) for symbol in policy.types]
-        self._sets = [sum(1 << numbers[bit] for bit in bits(policy.expand(n))) for n in range(len(policy.types))]
+        self._sets = [
+            shared.set_number(
+                bit_set(numbers[bit] for bit in bits(symbol.members)) if symbol.is_attribute else 1 << own
+            )
+            for own, symbol in zip(numbers, policy.types, strict=True)
+        ]
         for rule in policy.rules:
             self._add(rule, None)
         for conditional in policy.conditionals:
@@ -203,13 +218,17 @@ def _more(policy: _Blocks, other: _Blocks, shared: _SharedNumbers) -> tuple[Rule
         if not only:
             continue
         condition = shared.conditions[key[3]] if key[3] is not None else ""
-        for source, targets in _uncovered(only, theirs):
+        for source, targets in _uncovered(_with_sets(only, shared), _with_sets(theirs, shared)):
             for target in bits(targets):
                 merged[key[0], names[source], names[target], key[1], condition].append(key[2])
     return tuple(
         RuleChange(kind, source, target, name, tuple(sorted(merged[kind, source, target, name, condition])), condition)
         for kind, source, target, name, condition in sorted(merged)
     )
+
+
+def _with_sets(blocks: Iterable[tuple[int, int]], shared: _SharedNumbers) -> list[tuple[int, int]]:
+    return [(shared.sets[sources], shared.sets[targets]) for sources, targets in blocks]
 
 
 def _uncovered(blocks: Iterable[tuple[int, int]], theirs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
