@@ -1,7 +1,7 @@
 """Network and storage in domains of their own: they serve an ordinary guest, and dom0 has lost what it gave away."""
 
 import pytest
-from xenlab.lab import CONTEXT
+from xenlab.lab import CONTEXT, refused
 
 pytestmark = pytest.mark.xenlab
 
@@ -16,8 +16,9 @@ XVDA = 51712  # the number of xvda: xen-vbd-interface(7)
 @pytest.fixture(scope="module")
 def client(running):
     """A network domain, a storage domain with a disk, and a guest with devices of both; the number of the guest."""
+    running.sh("cat /boot/guest.cpio /boot/vmvctl.cpio >/tmp/driver.cpio")
     for name in ("netdom", "stordom"):
-        running.start(name, f"{name}_t", "driver_domain=1")
+        running.start(name, f"{name}_t", "driver_domain=1", ramdisk="/tmp/driver.cpio")
     running.guest("stordom", "(echo from-the-disk; dd if=/dev/zero bs=1M count=4) >/disk 2>/dev/null")
     running.guest("stordom", "losetup /dev/loop0 /disk")
     running.create("client", "domU_t", *DEVICES)
@@ -70,6 +71,20 @@ def test_dom0_copies_from_and_to_pages_of_the_client_no_longer(lab, client):
     steps = lab.vmvctl(f"try {client} copy={page} give={page}")
     assert steps.results == {"copy": "EACCES", "give": "EACCES"}
     assert lab.denied() == {"domU_t dom0_t:grant copy", "dom0_t domU_t:grant copy"}
+
+
+@pytest.mark.parametrize("name", ["netdom", "stordom"])
+def test_a_driver_domain_rules_over_nobody(lab, client, name):
+    steps = "getinfo pause unpause max_vcpus setmaxmem shutdown ports destroy"
+    others = {"dom0_t": 0, "domU_t": client}
+    for target, number in others.items():
+        tried = steps if number else "getinfo max_vcpus setmaxmem ports"
+        assert refused(lab.vmvctl(f"try {number} {tried}", inside=name), tried)
+        denied = lab.denied()
+        assert {text.partition(":")[0] for text in denied} == {f"{name}_t {target}"}
+    made = lab.vmvctl(f"create {CONTEXT}domU_t", inside=name)
+    assert made.results == {"context": "EACCES"}, "it may not even ask what a label means"
+    assert lab.denied() == {f"{name}_t security_t:security check_context"}
 
 
 def test_xenstore_is_in_dom0_and_serves_everybody(lab, client):
