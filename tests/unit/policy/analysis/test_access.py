@@ -29,7 +29,7 @@ constrain domain unpause (u1 == u2 and r1 == r2);
 allow intruder_b_t intruder_c_t:domain { create transition };
 role system_r types intruder_c_t;
 allow intruder_c_t intruder_b_t:domain { create getdomaininfo };
-allow intruder_a_t domain_type:mmu stat;
+allow intruder_a_t domain_type:argo send;
 """
 
 
@@ -65,7 +65,7 @@ def test_rules_booleans_and_constraints():
 
 
 def test_rules_on_attributes_count():
-    assert allowed("intruder_a_t", "intruder_b_t", "mmu") == {"stat"}
+    assert allowed("intruder_a_t", "intruder_b_t", "argo") == {"send"}
 
 
 def test_bounds_take_away_what_the_parent_lacks():
