@@ -6,12 +6,15 @@ import shutil
 import subprocess
 
 import pytest
+from policy_meaning import differences
 
 from polpkg.diagnostics import Source
 from polpkg.errors import PolpkgError
 from polpkg.policy.abi import Abi, SecurityClass
 from polpkg.policy.backends.backend import CompileOptions
 from polpkg.policy.backends.builtin import BuiltinBackend
+from polpkg.policy.backends.checkpolicy import CheckpolicyBackend
+from polpkg.policy.backends.secilc import SecilcBackend
 from polpkg.policy.ir.module import PolicyModule
 from polpkg.policy.link import link
 from polpkg.policy.policydb import canonical, read_policydb
@@ -100,6 +103,15 @@ BLOCKS = [
     "optional { typealias t alias old; allow old u:domain pause; } allow old u:domain pause;",
     "optional { type z; typebounds t z; }",
     "optional { ; allow u t:domain pause;; }",
+    "optional { require { type u; } allow t u:domain pause; } else { require { type t; } allow t t:domain stop; }",
+    "bool x true; optional { allow t u:mmu stat; } else { if x { require { type t; } allow t t:domain stop; } }",
+    "optional { require { type q; } allow t u:nothing pause; }",
+    "optional { require { type q; } allow t u:domain nothing; }",
+    "optional { require { type q; } allow t *:domain pause; }",
+    "optional { require { type q; } allow t ~u:domain pause; }",
+    "optional { require { type q; } type_transition t u:nothing u; }",
+    "optional { require { type u; } allow t u:domain pause; } else { allow t u:domain nothing; }",
+    "bool x true; optional { require { type q; } if x { allow t u:domain nothing; } }",
 ]
 
 ROLES = [
@@ -130,6 +142,13 @@ RARE = [
     "tunable x true; tunable y false; if (x == y || x ^ y) { allow t t:domain pause; }",
     "tunable x true; tunable y false; if (x != y) { } else { allow t t:domain pause; }",
     "tunable x true;",
+    "tunable x false; if x { allow t nobody:domain pause; }",
+    "tunable x false; if x { allow t u:domain nothing; }",
+    "tunable x false; if x { allow t u:nothing pause; }",
+    "tunable x false; if x { type_transition t u:domain nobody; }",
+    "tunable x true; if x { allow t u:domain stop; } else { allow nobody u:domain pause; }",
+    "tunable x false; if x { type_transition t u:domain u; type_transition t u:domain t; }",
+    "tunable x false; type_transition t u:domain u; if x { type_transition t u:domain t; }",
     "tunable x true; bool x false;",
     "tunable x true; optional { require { tunable x; } if x { allow t t:domain pause; } }",
     "expandattribute a true; allow a t:domain pause; allow t a:domain stop;",
@@ -146,6 +165,25 @@ RARE = [
     "neverallow a ~self:domain stop; allow t t:domain stop;",
     "neverallow a ~{ self u }:domain stop; allow t t:domain stop;",
     "neverallow a ~{ self u }:domain stop; allow t u:mmu stat;",
+]
+
+BOOLEANS = "bool x true; bool y false; bool z true; bool b4 true; bool b5 true; bool b6 true; "
+
+CONDITIONS = [
+    "if (y || x) { allow t u:domain pause; }",
+    "if ((z && (y ^ x)) != !x) { allow t u:domain pause; } else { type_transition t u:domain u; }",
+    "if (!!x) { allow t u:domain pause; }",
+    "if !z { allow t u:domain pause; }",
+    "if (!!!x) { allow t u:domain pause; } else { allow t t:domain stop; }",
+    "if (!(y || x)) { allow t u:domain pause; } if (x || y) { allow t t:domain stop; }",
+    "if (x || x) { allow t u:domain pause; } if x { allow t t:domain stop; }",
+    "if (x && !y) { allow t u:domain pause; } if (!y && x) { allow t t:domain stop; }",
+    "if (x && !y) { type_transition t u:domain u; } if (!y && x) { type_transition t u:domain u; }",
+    (
+        "if (x && y && z && b4 && b5 && b6) { allow t u:domain stop; } "
+        "if (y && x && z && b4 && b5 && b6) { allow t t:domain stop; }"
+    ),
+    "optional { if (y || x) { allow t u:domain stop; } } if (x || y) { allow t t:domain stop; }",
 ]
 
 CONSTRAINTS = [
@@ -193,6 +231,22 @@ def compare(text, folder):
     assert (mine is None) == (other is None), [f"{d.code}: {d.message}" for d in findings] or complaint
     if mine is not None:
         assert canonical(read_policydb(mine)) == canonical(read_policydb(other))
+
+
+@pytest.mark.parametrize("conditions", CONDITIONS)
+def test_conditions_are_spelt_as_libsepol_does(tmp_path, conditions):
+    compare(whole(BOOLEANS + conditions), tmp_path)
+
+
+@pytest.mark.parametrize("backend", [CheckpolicyBackend, SecilcBackend])
+def test_conditions_that_libsepol_takes_for_one_are_told_apart(backend):
+    rules = "if (x && !y) { allow t u:domain pause; } if (y && !x) { allow t t:domain stop; }"
+    statements, _ = parse_te(PlainText(Source("policy.conf", whole(BOOLEANS + rules))))
+    policy = link((PolicyModule("p", "1", statements),), ABI).policy
+    if reason := backend().is_available():
+        pytest.skip(reason)
+    found = read_policydb(backend().compile(policy, CompileOptions()))
+    assert not differences(found, read_policydb(BuiltinBackend().compile(policy, CompileOptions())))
 
 
 @pytest.mark.parametrize("rules", [*BLOCKS, *ROLES, *RARE])

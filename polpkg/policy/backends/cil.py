@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from polpkg.errors import PolicyError
+from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
 from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order
 from polpkg.policy.ir.linked import (
@@ -121,7 +122,9 @@ class _Emitter:
         yield from self.roles()
         yield from self.users()
         yield from self.rules()
-        yield from (line for item in policy.conditionals if _has_rules(item) for line in self.conditional(item))
+        yield from (
+            line for item in told_apart(policy.conditionals) if _has_rules(item) for line in self.conditional(item)
+        )
         if neverallows:
             for number, rule in enumerate(policy.neverallows):
                 yield from self.assertion(number, rule)

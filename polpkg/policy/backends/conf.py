@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from polpkg.diagnostics import Place
 from polpkg.errors import PolicyError
+from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
 from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order
 from polpkg.policy.ir.linked import (
@@ -233,7 +234,7 @@ class ConfWriter:
 
     def conditionals(self) -> Iterator[str]:
         """Rules under conditions."""
-        for conditional in self.policy.conditionals:
+        for conditional in told_apart(self.policy.conditionals):
             yield f"if {_bracketed(self.condition(conditional))} {{"
             yield from self.branch(conditional.then)
             if conditional.otherwise:

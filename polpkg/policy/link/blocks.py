@@ -28,6 +28,18 @@ _DECLARED_KINDS = frozenset(("type", "role", "user", "boolean"))
 _DECLARED_ONCE = frozenset(("type", "boolean"))
 
 
+class Resolved(NamedTuple):
+    """Modules without optional blocks and tunables.
+
+    `dropped` are statements of optional blocks that do not hold, whose names of types, roles and booleans have been
+    looked at; `untaken` are the rules of the branches that tunables decide against, with their module.
+    """
+
+    modules: tuple[PolicyModule, ...]
+    dropped: tuple[Statement, ...]
+    untaken: tuple[PolicyModule, ...]
+
+
 class _Pair(NamedTuple):
     """An optional block and its `else`."""
 
@@ -54,14 +66,17 @@ class _Block:
         return self.required | self.parent.needs() if self.parent else set()
 
 
-def resolve_blocks(modules: Sequence[PolicyModule], report: Report) -> tuple[PolicyModule, ...]:
-    """`modules` without optional blocks and tunables.
+def resolve_blocks(modules: Sequence[PolicyModule], report: Report) -> Resolved:
+    """Decides what holds.
 
     Reports names that are used where no declaration or `require` reaches, and names declared twice.
     """
+    dropped: tuple[Statement, ...] = ()
     if any(isinstance(s, Optional) for m in modules for s in m.statements):
-        modules = _Optionals(report).resolve(modules)
-    return _resolve_tunables(modules, report)
+        optionals = _Optionals(report)
+        modules = optionals.resolve(modules)
+        dropped = optionals.dropped()
+    return _resolve_tunables(modules, dropped, report)
 
 
 class _Optionals:
@@ -85,6 +100,11 @@ class _Optionals:
             self._check_scope(block)
         self._check_duplicates(blocks)
         return tuple(replace(m, statements=tuple(self._kept(block))) for m, block in zip(modules, outer, strict=True))
+
+    def dropped(self) -> tuple[Statement, ...]:
+        """The statements of the blocks that do not hold."""
+        blocks = [block for pair in self._pairs for block in pair if block is not None and not block.holds]
+        return tuple(s for block in blocks for s in block.statements if not isinstance(s, _Pair))
 
     def _read(self, statements: Iterable[Statement], parent: _Block | None) -> _Block:
         block = _Block(parent)
@@ -122,12 +142,16 @@ class _Optionals:
                 second.holds = not block.holds
 
     def _refuse_declarations(self, block: _Block) -> None:
-        """As checkpolicy, which lets an `else` block declare nothing (`is_creation_allowed`)."""
+        """As checkpolicy, which lets an `else` block declare and require nothing (`is_creation_allowed`)."""
         for statement in block.statements:
-            if not isinstance(statement, _Pair) and any(declarations(statement)):
-                message = "an `else` block cannot declare anything"
-                hint = "declare it in an optional block inside the `else`"
-                self._report.error(statement.place, "declared-in-else", message, hint)
+            if isinstance(statement, _Pair):
+                continue
+            word = "require" if isinstance(statement, Require) else "declare"
+            if word == "require" or any(declarations(statement)):
+                message = f"an `else` block cannot {word} anything"
+                self._report.error(
+                    statement.place, "declared-in-else", message, f"{word} it in an optional block inside the `else`"
+                )
 
     def _check_scope(self, block: _Block) -> None:
         """Reports names that exist and cannot be seen, and in a block that is dropped also those that do not exist."""
@@ -157,14 +181,17 @@ class _Optionals:
                         self._report.error(statement.place, "duplicate-symbol", message, notes=(note,), word=name)
 
     def _kept(self, block: _Block) -> Iterator[Statement]:
-        """The statements of a block and of those in it; a block that is dropped may have one in it that holds."""
-        for statement in block.statements:
-            if isinstance(statement, _Pair):
-                for inner in statement:
+        """The statements of a block, then of those in it; a block that is dropped may have one in it that holds.
+
+        In the order in which libsepol has them, so that a condition is spelt as there when it comes in two spellings.
+        """
+        if block.holds:
+            yield from (statement for statement in block.statements if not isinstance(statement, _Pair))
+        for pair in block.statements:
+            if isinstance(pair, _Pair):
+                for inner in pair:
                     if inner is not None:
                         yield from self._kept(inner)
-            elif block.holds:
-                yield statement
 
 
 def _required(statement: Require) -> Iterator[Name]:
@@ -174,16 +201,25 @@ def _required(statement: Require) -> Iterator[Name]:
             yield known, name
 
 
-def _resolve_tunables(modules: Sequence[PolicyModule], report: Report) -> tuple[PolicyModule, ...]:
+def _resolve_tunables(modules: Sequence[PolicyModule], dropped: tuple[Statement, ...], report: Report) -> Resolved:
     values = {
         s.name: s.default for m in modules for s in m.statements if isinstance(s, BooleanDeclaration) and s.tunable
     }
     if not values:
-        return tuple(modules)
-    return tuple(replace(m, statements=tuple(_without_tunables(m.statements, values, report))) for m in modules)
+        return Resolved(tuple(modules), dropped, ())
+    kept: list[PolicyModule] = []
+    untaken: list[PolicyModule] = []
+    for module in modules:
+        others: list[Statement] = []
+        kept.append(replace(module, statements=tuple(_without_tunables(module.statements, values, others, report))))
+        untaken.append(replace(module, statements=tuple(others)))
+    return Resolved(tuple(kept), dropped, tuple(untaken))
 
 
-def _without_tunables(statements: Iterable[Statement], values: dict[str, bool], report: Report) -> Iterator[Statement]:
+def _without_tunables(
+    statements: Iterable[Statement], values: dict[str, bool], others: list[Statement], report: Report
+) -> Iterator[Statement]:
+    """`statements` with the branches that tunables decide for; the other branches go to `others`."""
     for statement in statements:
         if not isinstance(statement, Conditional):
             yield statement
@@ -196,7 +232,11 @@ def _without_tunables(statements: Iterable[Statement], values: dict[str, bool], 
             message = "a condition is about tunables or about booleans, not about both"
             report.error(statement.place, "mixed-condition", message, "nest nothing: write two conditions")
         else:
-            yield from statement.then if _evaluate(statement.expression, values) else statement.otherwise
+            taken, other = statement.then, statement.otherwise
+            if not _evaluate(statement.expression, values):
+                taken, other = other, taken
+            others += other
+            yield from taken
 
 
 def _evaluate(expression: BooleanExpression, values: dict[str, bool]) -> bool:

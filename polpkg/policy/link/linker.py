@@ -21,7 +21,7 @@ from polpkg.policy.link.levels import Levels
 from polpkg.policy.link.own_abi import own_tables
 from polpkg.policy.link.report import Report
 from polpkg.policy.link.roles import assign_role_attributes, link_roles
-from polpkg.policy.link.rules import LinkedRules, link_rules
+from polpkg.policy.link.rules import LinkedRules, check_unused, link_rules
 from polpkg.policy.link.symbols import collect_symbols
 from polpkg.policy.link.types import assign_attributes, check_room, link_types
 
@@ -72,7 +72,8 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     report.is_foreign = tables.foreign is not None
     if tables.foreign is not None:
         _warn_of_tables(modules, tables.refusal, abi, report)
-    modules = resolve_blocks(modules, report)
+    resolved = resolve_blocks(modules, report)
+    modules = resolved.modules
     table = collect_symbols(modules, report)
     dependencies = Dependencies(modules, options.handed, report)
     binder = Binder(tables.abi, table, dependencies, report)
@@ -84,6 +85,7 @@ def link(modules: Sequence[PolicyModule], abi: Abi, options: LinkOptions | None 
     assign_role_attributes(modules, binder)
     policy = _link_all(modules, binder, table, options, tables.foreign)
     _check_requires(modules, binder)
+    check_unused(resolved.dropped, resolved.untaken, binder)
     if not report.errors:
         check_bounds(policy, report)
         check_assertions(policy, report)

@@ -31,10 +31,11 @@ from polpkg.policy.link.depth import DEEPEST_CONDITION, stack_height
 from polpkg.policy.link.report import declared_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from polpkg.diagnostics import Place
     from polpkg.policy.ir.module import PolicyModule
+    from polpkg.policy.ir.statements import Statement
     from polpkg.policy.link.binder import Binder
     from polpkg.policy.link.computed import Scope
 
@@ -71,6 +72,19 @@ def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
         tuple(linker.role_transitions),
         tuple(linker.named_transitions),
     )
+
+
+def check_unused(dropped: Iterable[Statement], untaken: Sequence[PolicyModule], binder: Binder) -> None:
+    """Reports what is wrong with rules that do not hold: the next decision may be another one.
+
+    Those of `dropped` may be about types that nobody declares.
+    """
+    linker = _RuleLinker(binder, AssertionNames(()))
+    for statement in dropped:
+        linker.check_dropped(statement)
+    for module in untaken:
+        for statement in module.statements:
+            linker.check_untaken(statement, module)
 
 
 class _RuleLinker:
@@ -118,6 +132,29 @@ class _RuleLinker:
         for statement in module.statements:
             if isinstance(statement, Conditional):
                 self.conditionals.extend(self._bind_conditional(statement, module))
+
+    def check_dropped(self, statement: Statement) -> None:
+        """Classes, permissions and forms of sets."""
+        if isinstance(statement, Conditional):
+            for rule in (*statement.then, *statement.otherwise):
+                self.check_dropped(rule)
+        elif isinstance(statement, AvRule):
+            self._classes(statement)
+            if statement.kind is not AvKind.NEVERALLOW:
+                self._refuse_star(statement.source, statement.place)
+                self._refuse_star(statement.target, statement.place)
+        elif isinstance(statement, TypeRule):
+            for name in statement.classes:
+                self._binder.class_number(name, statement.place)
+
+    def check_untaken(self, statement: Statement, module: PolicyModule) -> None:
+        """Everything but what contradicts other rules."""
+        if isinstance(statement, AvRule):
+            self._bind_av_rule(statement, module, [])
+        elif isinstance(statement, TypeRule):
+            self._computed = ComputedLabels(self._binder)
+            for _ in self.bind_type_rule(statement, module):
+                pass
 
     def _classes(self, rule: AvRule) -> tuple[tuple[int, int], ...]:
         """The classes of a rule by number, each with the permissions of the rule as a bit set; empty ones left out."""
@@ -254,6 +291,8 @@ class _RuleLinker:
             if number is None:
                 return
             expression.append(number)
+        while len(expression) > 1 and all(word is BooleanOperator.NOT for word in expression[-2:]):
+            del expression[-2:]
         if stack_height(expression, {BooleanOperator.NOT}) > DEEPEST_CONDITION:
             message = f"this condition needs more than {DEEPEST_CONDITION} values at once to be evaluated; Xen cannot"
             self._binder.report.error(

@@ -1,8 +1,11 @@
 """Conditions over booleans: their value, and one form for those that mean the same.
 
 In the form of a policydb: pairs of an operator and a boolean (from 1) in postfix order.  libsepol takes conditions for
-the same when their truth tables over the same booleans are (`cond_expr_equal` in `conditional.c`, up to five booleans),
-and turns a condition that is negated as a whole around, exchanging its branches (`cond_normalize_expr`).
+the same when their truth tables are (`cond_expr_equal` in `conditional.c`, up to five booleans), and turns a condition
+that is negated as a whole around, exchanging its branches (`cond_normalize_expr`).
+
+Its tables have the booleans in the order in which each condition names them.  So it takes `a && !b` and `b && !a` for
+the same, which they are not, and `a && !b` and `!b && a` for different.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from polpkg.policy.ir.statements import BooleanOperator
 from polpkg.policy.policydb.layout import CONDITION_BOOLEAN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Condition: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -28,31 +31,26 @@ _NOT = (int(BooleanOperator.NOT), 0)
 
 
 def normalise(condition: Condition) -> tuple[Condition, bool]:
-    """The condition with the operands of each operator in order, and whether the branches have to be exchanged."""
-    stack: list[Condition] = []
-    for term in condition:
-        if term[0] == CONDITION_BOOLEAN:
-            stack.append((term,))
-        elif term[0] == BooleanOperator.NOT:
-            stack.append((*stack.pop(), _NOT))
-        else:
-            left, right = sorted((stack.pop(), stack.pop()))
-            stack.append((*left, *right, (term[0], 0)))
-    (result,) = stack
-    is_swapped = False
+    """The condition without what negates it as a whole, and whether the branches have to be exchanged."""
+    result, is_swapped = condition, False
     while result[-1] == _NOT:
         result, is_swapped = result[:-1], not is_swapped
     return result, is_swapped
 
 
 def identity(condition: Condition) -> object:
-    """A value that is equal for conditions that are the same."""
-    booleans = sorted({boolean for kind, boolean in condition if kind == CONDITION_BOOLEAN})
-    if len(booleans) > MAX_TABLE_BOOLEANS:
+    """A value that is equal for conditions that libsepol takes for the same and that are."""
+    named = tuple(dict.fromkeys(boolean for kind, boolean in condition if kind == CONDITION_BOOLEAN))
+    if len(named) > MAX_TABLE_BOOLEANS:
         return condition
+    booleans = tuple(sorted(named))
+    return booleans, truth_table(condition, booleans), truth_table(condition, named)
+
+
+def truth_table(condition: Condition, booleans: Sequence[int]) -> tuple[bool, ...]:
+    """The values of a condition in all worlds, the last of its `booleans` changing fastest."""
     worlds = product((False, True), repeat=len(booleans))
-    table = tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
-    return (tuple(booleans), table)
+    return tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
 
 
 def meaning(condition: Condition) -> tuple[object, bool]:
@@ -64,8 +62,7 @@ def meaning(condition: Condition) -> tuple[object, bool]:
     booleans = sorted({boolean for kind, boolean in condition if kind == CONDITION_BOOLEAN})
     if len(booleans) > MAX_COMPARED_BOOLEANS:
         return normalise(condition)
-    worlds = product((False, True), repeat=len(booleans))
-    table = tuple(evaluate(condition, dict(zip(booleans, world, strict=True))) for world in worlds)
+    table = truth_table(condition, booleans)
     for position in range(len(booleans) - 1, -1, -1):
         off, on = _halves(table, len(table) >> (position + 1))
         if off == on:

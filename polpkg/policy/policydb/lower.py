@@ -164,20 +164,15 @@ def _table(rules: Iterable[Rule], flag: int) -> AvTable:
 
 
 def _conditionals(policy: LinkedPolicy) -> tuple[model.ConditionalNode, ...]:
-    """One node for each condition that is different from all others, sorted by condition."""
-    branches: dict[object, tuple[list[Condition], list[Rule], list[Rule]]] = {}
+    """One node for each condition that is different from all others, spelt as where it comes first; sorted."""
+    branches: dict[object, tuple[Condition, list[Rule], list[Rule]]] = {}
     for conditional in policy.conditionals:
         condition, then, otherwise = _turned(conditional)
-        forms, all_then, all_otherwise = branches.setdefault(identity(condition), ([], [], []))
-        forms.append(condition)
+        _, all_then, all_otherwise = branches.setdefault(identity(condition), (condition, [], []))
         all_then += then
         all_otherwise += otherwise
     values = {number: boolean.default for number, boolean in enumerate(policy.booleans, 1)}
-    nodes = [
-        _node(min(forms, key=lambda form: (len(form), form)), then, otherwise, values)
-        for forms, then, otherwise in branches.values()
-        if then or otherwise
-    ]
+    nodes = [_node(*branch, values) for branch in branches.values() if branch[1] or branch[2]]
     return tuple(sorted(nodes, key=attrgetter("expression")))
 
 

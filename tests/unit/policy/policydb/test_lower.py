@@ -63,7 +63,7 @@ def test_conditions_that_mean_the_same_are_one(samples):
     rule = LinkedAvRule(AvKind.ALLOW, samples.XEN, samples.IRQ, samples.RESOURCE, 1)
     other = rule._replace(permissions=2)
     x, y, both = samples.X, samples.Y, BooleanOperator.AND
-    once = LinkedConditional((x, y, both), (rule._replace(permissions=3),), ())
+    once = LinkedConditional((y, x, both), (rule._replace(permissions=3),), ())
     turned = (
         LinkedConditional((y, x, both), (rule,), ()),
         LinkedConditional((x, y, both, BooleanOperator.NOT), (), (other,)),
