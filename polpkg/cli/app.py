@@ -59,6 +59,7 @@ VERBS: dict[str, Verb] = {
     "list": Verb(TARGET, "List the packages of a target."),
     "history": Verb(TARGET, "List the generations of a target."),
     "rollback": Verb(TARGET, "Go back to an earlier generation."),
+    "confirm": Verb(TARGET, "Say that the current generation booted well."),
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
     "functions": Verb(TARGET, "Show who owns each function, what dom0 still holds, and why."),
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),

@@ -43,6 +43,8 @@ def _document(status: Status, root: str) -> dict[str, Any]:
         "created": receipt.created if receipt else None,
         "action": receipt.action if receipt else None,
         "polpkg": receipt.polpkg if receipt else None,
+        "confirmed": status.is_confirmed,
+        "confirmed_generation": status.confirmed,
         "requested": None if status.asked is None else [_asked_values(each) for each in status.asked],
         "packages": [package_document(package) for package in receipt.packages] if receipt else [],
         "functions": dict(receipt.functions) if receipt else {},
@@ -68,6 +70,8 @@ def _lines(status: Status) -> Iterator[str]:
     else:
         yield visible(f"generation {receipt.generation} of {status.target}")
         yield visible(f"  made {receipt.created} by polpkg {receipt.polpkg}: {receipt.action}")
+        if status.confirmed is not None:
+            yield f"  {_confirmed(status)}"
         yield from _asked_lines(status.asked)
         for policy in receipt.policies:
             yield from _policy_lines(policy)
@@ -76,6 +80,14 @@ def _lines(status: Status) -> Iterator[str]:
         yield "! a change was interrupted, or is under way: the next change finishes it"
     more = f" and {len(status.drift) - 1} more: see `polpkg verify`" if len(status.drift) > 1 else ""
     yield from (visible(f"! {drift.message}{more}") for drift in status.drift[:1])
+
+
+def _confirmed(status: Status) -> str:
+    if not status.is_confirmed:
+        return f"not confirmed; generation {status.confirmed} is (`polpkg confirm` after a good boot)"
+    if status.receipt is not None and status.receipt.generation != status.confirmed:
+        return f"confirmed: it has the policies of generation {status.confirmed}, which is"
+    return "confirmed"
 
 
 def _asked_lines(asked: tuple[Asked, ...] | None) -> Iterator[str]:

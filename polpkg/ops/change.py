@@ -31,8 +31,9 @@ from polpkg.packages.names import did_you_mean
 from polpkg.packages.project import read_project
 from polpkg.packages.project_edit import Fact, ProjectChange, edit_project
 from polpkg.packages.stale import why_stale
+from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.generations import current_generation, read_artifact, usable_generation
-from polpkg.targets.plan import Plan, compute_plan
+from polpkg.targets.plan import DEFAULT_KEEP, Plan, compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.receipt import PackageRecord
 from polpkg.targets.wanted import PolicyArtifact, WantedState
@@ -220,7 +221,8 @@ def prepare_change(
     wanted, warnings = builder.build(slots, request.action)
     check_expected(wanted.artifacts, project.expect)
     wanted = replace(wanted, unusable=tuple(h.unusable_record for h in hypervisors if not h.is_usable))
-    plan = compute_plan(wanted, read_present(target, wanted))
+    wanted = with_boot_set_up(target, wanted)
+    plan = compute_plan(wanted, read_present(target, wanted), keep=project.target.keep or DEFAULT_KEEP)
     told = (*map(about_dropped, dropped), *warnings, *_left_out(hypervisors, slots))
     return Prepared(wanted, plan, told, lock.overrides)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from polpkg.errors import TargetError
 from polpkg.targets.changes import Changes, compare_packages
 from polpkg.targets.generations import current_number, generation_numbers, read_generation
+from polpkg.targets.marks import read_marks
 
 if TYPE_CHECKING:
     from polpkg.targets.receipt import Receipt
@@ -17,7 +18,8 @@ class PastGeneration(NamedTuple):
     """One generation.
 
     `receipt`: None when it is damaged, and then `damage` says how.  `changes`: against the generation before it, None
-    when that one is not kept any more.
+    when that one is not kept any more.  `is_confirmed`: it booted well, and is what a machine falls back to.
+    `is_pinned`: it is kept for ever.
     """
 
     number: int
@@ -25,6 +27,8 @@ class PastGeneration(NamedTuple):
     receipt: Receipt | None
     damage: str
     changes: Changes | None
+    is_confirmed: bool = False
+    is_pinned: bool = False
 
 
 def read_history(target: Target) -> tuple[PastGeneration, ...]:
@@ -32,14 +36,15 @@ def read_history(target: Target) -> tuple[PastGeneration, ...]:
 
     Raises TargetError when `current` itself is damaged, or files cannot be read.
     """
-    current = current_number(target)
+    current, marks = current_number(target), read_marks(target)
     receipts: dict[int, Receipt | None] = {}
     history: list[PastGeneration] = []
     for number in generation_numbers(target):
         receipt, damage = _read(target, number)
         receipts[number] = receipt
         changes = None if receipt is None else _changes(receipt, receipts)
-        history.append(PastGeneration(number, number == current, receipt, damage, changes))
+        confirmed, pinned = number == marks.confirmed, number in marks.pinned
+        history.append(PastGeneration(number, number == current, receipt, damage, changes, confirmed, pinned))
     return tuple(history)
 
 

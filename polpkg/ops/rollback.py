@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from polpkg.errors import PolicyError
 from polpkg.ops.change import Outcome, Prepared, carry_out
+from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.generations import current_generation
-from polpkg.targets.plan import Plan, compute_plan
+from polpkg.targets.plan import DEFAULT_KEEP, Plan, compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.probe import find_hypervisors
 from polpkg.targets.rollback import rollback_state
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from polpkg.ops.context import Context
+    from polpkg.targets.present import PresentState
     from polpkg.targets.target import Target
+    from polpkg.targets.wanted import WantedState
 
 
 def rollback_target(
@@ -28,7 +32,7 @@ def rollback_target(
     dry_run: bool = False,
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Outcome:
-    """Makes `target` have again what generation `number` had, by default the one before the current one.
+    """Makes `target` have again what generation `number` had; see `rollback_state` for the default.
 
     Nothing is resolved, linked or compiled: the generation has it all.  policy.toml and policy.lock become those of the
     generation, in the target and in `project_folder`.  Raises TargetError as `rollback_state` does.
@@ -43,5 +47,16 @@ def rollback_target(
 def prepare_rollback(target: Target, number: int | None) -> Prepared:
     """Works out the way back without touching the target."""
     hypervisors = find_hypervisors(target, current_generation(target))
-    wanted = rollback_state(target, number, hypervisors)
-    return Prepared(wanted, compute_plan(wanted, read_present(target, wanted)), ())
+    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
+    present = read_present(target, wanted)
+    return Prepared(wanted, compute_plan(wanted, present, keep=_how_many(wanted, present)), ())
+
+
+def _how_many(wanted: WantedState, present: PresentState) -> int:
+    """How many generations stay; all, when the policy.toml of the old one is of another polpkg and does not say."""
+    from polpkg.packages.project import read_project
+
+    try:
+        return read_project(wanted.project.decode()).target.keep or DEFAULT_KEEP
+    except PolicyError:
+        return len(present.numbers) + 1

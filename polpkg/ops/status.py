@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.ops.installed import read_inputs
+from polpkg.targets.confirm import is_confirmed
 from polpkg.targets.generations import current_generation
+from polpkg.targets.marks import read_marks
 from polpkg.targets.recovery import is_interrupted
 from polpkg.targets.verify import DriftKind, verify_files
 
@@ -46,7 +48,8 @@ class Status:
     """What a target has.
 
     `receipt`: of the current generation, None when nothing is installed.  `asked` and `claims`: None then as well, and
-    when the generation's own policy.toml or lock is damaged, which `drift` tells.
+    when the generation's own policy.toml or lock is damaged, which `drift` tells.  `confirmed`: the generation to fall
+    back to; `is_confirmed`: the current one has the same policies.
     """
 
     target: str
@@ -55,6 +58,8 @@ class Status:
     claims: tuple[Claim, ...] | None = None
     interrupted: bool = False
     drift: tuple[Drift, ...] = ()
+    confirmed: int | None = None
+    is_confirmed: bool = False
 
 
 def read_status(target: Target) -> Status:
@@ -64,12 +69,20 @@ def read_status(target: Target) -> Status:
     if receipt is None:
         return Status(target.name, interrupted=interrupted)
     drift = tuple(each for each in verify_files(target) if each.kind is not DriftKind.INTERRUPTED)
+    marks = read_marks(target)
+    status = Status(
+        target.name,
+        receipt,
+        interrupted=interrupted,
+        drift=drift,
+        confirmed=marks.confirmed,
+        is_confirmed=is_confirmed(target, receipt, marks),
+    )
     try:
         installed = read_inputs(target, receipt)
     except TargetError:  # the drift says which file it is
-        return Status(target.name, receipt, interrupted=interrupted, drift=drift)
-    asked, claims = _asked(installed.project), _claims(installed.lock)
-    return Status(target.name, receipt, asked, claims, interrupted, drift)
+        return status
+    return replace(status, asked=_asked(installed.project), claims=_claims(installed.lock))
 
 
 def _claims(lock: Lockfile) -> tuple[Claim, ...]:

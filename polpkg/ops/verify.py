@@ -62,7 +62,7 @@ def verify_target(context: Context, target: Target) -> Verification:
     Raises TargetError: `no-generation` when nothing is installed, and what reading files raises.
     """
     try:
-        drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target)]
+        drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target, thorough=True)]
         receipt = current_generation(target)
     except TargetError as error:
         if error.code not in _DAMAGE:

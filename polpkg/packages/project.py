@@ -7,7 +7,8 @@ vmv = ["audit"]
 [instances.vmv.tenant-a.guests.web]    package, instance, parameter, item
 [booleans]                             values of booleans of the policy, instead of their packages' defaults
 guest_writeconsole = false
-[target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls, permissive
+[target]                               facts: xen, hypervisor, backend, boot, base, policydb-version, mls, permissive,
+                                       keep
 [indexes.site]                         url, trust, ca-file
 [index-map]                            which index a name belongs to
 [overrides]                            name to the specifier that counts instead of all that packages ask for
@@ -44,7 +45,7 @@ class TargetFacts:
     """What policy.toml says about the target; empty, None or the default where it says nothing.
 
     `xen` is a release and `hypervisor` a file.  `base` are the packages that are always there.  `permissive` are types
-    whose denials are logged and allowed, for a learning run.
+    whose denials are logged and allowed, for a learning run.  `keep`: how many generations stay.
     """
 
     xen: str = ""
@@ -55,6 +56,7 @@ class TargetFacts:
     policydb_version: int | None = None
     mls: bool = False
     permissive: tuple[str, ...] = ()
+    keep: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,10 @@ def _target(table: Table) -> TargetFacts:
         policydb_version=table.integer("policydb-version"),
         mls=table.boolean("mls"),
         permissive=tuple(sorted(set(table.texts("permissive")))),
+        keep=table.integer("keep"),
     )
+    if facts.keep is not None and facts.keep < 1:
+        table.report("keep", "bad-value", f"`{table.name_of('keep')}` is the number of generations to keep: at least 1")
     table.finish()
     return facts
 

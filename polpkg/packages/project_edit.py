@@ -134,6 +134,7 @@ def target_values(facts: TargetFacts) -> dict[str, object]:
         "policydb-version": facts.policydb_version,
         "mls": facts.mls,
         "permissive": facts.permissive,
+        "keep": facts.keep,
     }
     set_values = {key: value for key, value in values.items() if value not in ("", None, False, ())}
     return set_values if facts.base == DEFAULT_BASE else set_values | {"base": facts.base}

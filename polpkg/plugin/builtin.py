@@ -66,6 +66,6 @@ def polpkg_register_targets() -> tuple[Component, ...]:
 def polpkg_register_boot_paths() -> tuple[Component, ...]:
     """The boot paths that are told by where a hypervisor file lies."""
     return (
-        Component("grub", "GRUB, which pairs files in /boot by name", "polpkg.targets.boot.path:GrubBootPath"),
-        Component("xen.efi", "the EFI program with its configuration", "polpkg.targets.boot.path:EfiBootPath"),
+        Component("grub", "GRUB, which pairs files in /boot by name", "polpkg.targets.boot.grub:GrubBootPath"),
+        Component("xen.efi", "the EFI program with its configuration", "polpkg.targets.boot.efi:EfiBootPath"),
     )

@@ -21,7 +21,7 @@ from polpkg import __version__
 from polpkg.errors import ApplyError, TargetError
 from polpkg.targets.document import digest, render_document
 from polpkg.targets.generations import read_generation
-from polpkg.targets.journal import FileChange, Journal, kept_name, write_journal
+from polpkg.targets.journal import BESIDE, FileChange, Journal, kept_name, new_name, write_journal
 from polpkg.targets.layout import (
     JOURNAL,
     PLAN_FILE,
@@ -30,10 +30,28 @@ from polpkg.targets.layout import (
     undo_path,
     unfinished_path,
 )
-from polpkg.targets.plan import RemoveBootFile, RemoveSystemFile, WriteGeneration, backup_file
+from polpkg.targets.marks import render_marks
+from polpkg.targets.plan import (
+    RemoveBootConfiguration,
+    RemoveBootFile,
+    RemoveSystemFile,
+    WriteBootConfiguration,
+    WriteGeneration,
+    WriteMarks,
+    backup_file,
+)
 from polpkg.targets.plan_text import plan_document
 from polpkg.targets.receipt import Receipt, render_receipt
-from polpkg.targets.recovery import carry_out, close, discard_generation, find_damage, is_interrupted, sweep, undo
+from polpkg.targets.recovery import (
+    carry_out,
+    close,
+    discard_generation,
+    find_damage,
+    find_damage_beside,
+    is_interrupted,
+    sweep,
+    undo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +59,8 @@ if TYPE_CHECKING:
     from polpkg.targets.plan import FileAction, Plan
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
+
+_REMOVALS = (RemoveBootFile, RemoveSystemFile, RemoveBootConfiguration)
 
 _MARGIN = 64 << 10
 """Bytes set aside for the plan, the receipt and the journal."""
@@ -73,8 +93,9 @@ def apply_plan(
     files = _generation_files(target, plan, wanted)
     receipt = _receipt(plan, wanted, files, created or creation_time(), polpkg)
     journal = Journal(plan.generation, plan.previous, tuple(_file_change(each) for each in plan.file_changes))
+    beside = _contents_beside(plan, wanted)
     try:
-        _prepare(target, plan, {**files, RECEIPT_FILE: render_receipt(receipt)}, journal)
+        _prepare(target, plan, {**files, RECEIPT_FILE: render_receipt(receipt)}, journal, beside)
         write_journal(target, journal)
         carry_out(target, journal)
     except (TargetError, KeyboardInterrupt) as error:
@@ -101,7 +122,7 @@ def _check(target: Target, plan: Plan) -> None:
         names = (*generation.files, *map(backup_file, generation.backups))
         sizes |= {f"{folder}/{name}": share for name in names}
     for position, change in enumerate(plan.file_changes):
-        if not isinstance(change, (RemoveBootFile, RemoveSystemFile)):
+        if not isinstance(change, _REMOVALS):
             sizes[change.path] = change.size
         sizes[f"{undo_path(plan.generation)}/{kept_name(position)}"] = _size(target, change.path)
         if _digest(target, change.path) != change.before:
@@ -143,31 +164,50 @@ def _receipt(plan: Plan, wanted: WantedState, files: Mapping[str, bytes], create
 
 
 def _file_change(action: FileAction) -> FileChange:
-    if isinstance(action, (RemoveBootFile, RemoveSystemFile)):
+    if isinstance(action, _REMOVALS):
         return FileChange(action.path, action.before, None, None)
-    return FileChange(action.path, action.before, action.sha256, action.source)
+    source = BESIDE if isinstance(action, (WriteBootConfiguration, WriteMarks)) else action.source
+    return FileChange(action.path, action.before, action.sha256, source)
 
 
-def _prepare(target: Target, plan: Plan, files: Mapping[str, bytes], journal: Journal) -> None:
+def _contents_beside(plan: Plan, wanted: WantedState) -> dict[str, bytes]:
+    """What the change writes and no generation has, by the name that it is kept under."""
+    contents: dict[str, bytes] = {}
+    for position, change in enumerate(plan.file_changes):
+        if isinstance(change, WriteBootConfiguration):
+            contents[new_name(position)] = wanted.boot.files[change.path].content
+        elif isinstance(change, WriteMarks):
+            contents[new_name(position)] = render_marks(wanted.marks)
+    return contents
+
+
+def _prepare(
+    target: Target, plan: Plan, files: Mapping[str, bytes], journal: Journal, beside: Mapping[str, bytes]
+) -> None:
     """Put on disk all that the change needs, where it disturbs nobody."""
     kept = {
         kept_name(position): target.read(change.path)
         for position, change in enumerate(journal.changes)
         if change.before is not None
     }
-    if kept:
-        target.write_tree(undo_path(journal.generation), kept)
+    if kept or beside:
+        target.write_tree(undo_path(journal.generation), {**kept, **beside})
+        _refuse_damage(target, find_damage_beside(target, journal))
     folder = generation_path(journal.generation)
     if isinstance(plan.new_generation, WriteGeneration):
         folder = unfinished_path(journal.generation)
         target.write_tree(folder, files)
         _read_back(target, folder, {path: digest(content) for path, content in files.items()})
     else:
-        _read_back(target, folder, {each.source: each.after for each in journal.changes if each.source and each.after})
+        there = (each for each in journal.changes if each.source != BESIDE)
+        _read_back(target, folder, {each.source: each.after for each in there if each.source and each.after})
 
 
 def _read_back(target: Target, folder: str, digests: Mapping[str, str]) -> None:
-    damaged = find_damage(target, folder, digests.items())
+    _refuse_damage(target, find_damage(target, folder, digests.items()))
+
+
+def _refuse_damage(target: Target, damaged: str | None) -> None:
     if damaged:
         raise TargetError("damaged-generation", f"{damaged} in {target.name} does not read as it was written")
 

@@ -6,16 +6,14 @@ Numbers only grow.  A generation is never changed once it has its number: going 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
-from polpkg.targets.document import digest, read_document, render_document
+from polpkg.targets.document import digest
 from polpkg.targets.layout import (
     CURRENT,
     GENERATIONS,
     LOCK_FILE,
-    MARKS,
     POLICYDB_FILE,
     PROJECT_FILE,
     RECEIPT_FILE,
@@ -32,15 +30,6 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"generations/([1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-_MARKS_FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Which generations are kept whatever their number: those pinned by hand, and the last one confirmed to boot."""
-
-    pinned: frozenset[int] = frozenset()
-    confirmed: int | None = None
 
 
 def current_number(target: Target) -> int | None:
@@ -158,25 +147,6 @@ def read_system_files(target: Target, receipt: Receipt) -> dict[str, bytes]:
     """The files that a generation has outside /etc/polpkg and /boot, by path.  Raises TargetError."""
     there = (path for path in sorted(SYSTEM_FILES) if system_file(path) in receipt.files)
     return {path: read_generation_file(target, receipt, system_file(path)) for path in there}
-
-
-def read_marks(target: Target) -> Marks:
-    """Which generations are pinned and confirmed.  Raises TargetError `damaged-state`."""
-    if target.stat(MARKS) is None:
-        return Marks()
-    document = read_document(target.read(MARKS), MARKS, "damaged-state", _MARKS_FORMAT)
-    try:
-        confirmed = document["confirmed"]
-        pinned = frozenset(int(number) for number in document["pinned"])
-        return Marks(pinned, None if confirmed is None else int(confirmed))
-    except (KeyError, TypeError, ValueError):
-        raise TargetError("damaged-state", f"{MARKS} in {target.name} is damaged") from None
-
-
-def write_marks(target: Target, marks: Marks) -> None:
-    """Record which generations are pinned and confirmed.  Raises TargetError."""
-    document = {"format": _MARKS_FORMAT, "pinned": sorted(marks.pinned), "confirmed": marks.confirmed}
-    target.write(MARKS, render_document(document))
 
 
 def _damaged(receipt: Receipt, reason: str) -> TargetError:

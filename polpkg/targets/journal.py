@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import read_document, render_document
-from polpkg.targets.layout import JOURNAL, PROJECT, PROJECT_LOCK, SYSTEM_FILES, is_policy_path
+from polpkg.targets.layout import (
+    JOURNAL,
+    MARKS,
+    PROJECT,
+    PROJECT_LOCK,
+    SYSTEM_FILES,
+    generation_path,
+    is_boot_configuration,
+    is_policy_path,
+    undo_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +30,9 @@ if TYPE_CHECKING:
     from polpkg.targets.target import Target
 
 FORMAT = 1
+
+BESIDE = "+"
+"""The source of a file whose new content no generation has: it is kept beside the old one until the change is made."""
 
 
 class Direction(Enum):
@@ -33,7 +46,7 @@ class FileChange(NamedTuple):
     """One file outside the generations that changes.
 
     `before`, `after`: digests, None for no file.  `source`: the file of the generation that has the new content,
-    relative to it; None when the file is removed.
+    relative to it, or `BESIDE`; None when the file is removed.
     """
 
     path: str
@@ -65,6 +78,19 @@ class Journal:
 def kept_name(position: int) -> str:
     """The name of the file that keeps what the change at `position` replaces."""
     return str(position)
+
+
+def new_name(position: int) -> str:
+    """The name of the file that, beside it, has what the change at `position` brings when no generation has it."""
+    return f"new-{position}"
+
+
+def source_path(journal: Journal, position: int) -> str | None:
+    """Where the new content of the change at `position` is; None when it removes a file."""
+    source = journal.changes[position].source
+    if source == BESIDE:
+        return f"{undo_path(journal.generation)}/{new_name(position)}"
+    return f"{generation_path(journal.generation)}/{source}" if source else None
 
 
 def write_journal(target: Target, journal: Journal) -> None:
@@ -106,7 +132,8 @@ def _journal(document: Mapping[str, Any]) -> Journal:
 def _change(document: Mapping[str, Any]) -> FileChange:
     before, after, source = (_text_or_none(document[key]) for key in ("before", "after", "source"))
     change = FileChange(str(document["path"]), before, after, source)
-    if change.path not in {PROJECT, PROJECT_LOCK, *SYSTEM_FILES} and not is_policy_path(change.path):
+    known = {PROJECT, PROJECT_LOCK, MARKS, *SYSTEM_FILES}
+    if change.path not in known and not is_policy_path(change.path) and not is_boot_configuration(change.path):
         raise ValueError(f"{change.path} is not a file that polpkg writes")
     return change
 

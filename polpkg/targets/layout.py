@@ -30,6 +30,22 @@ SYSTEM_FILES = frozenset((DEVICES_UNIT, DEVICES_DROP_IN))
 """All such files that there can be: nothing else outside is ever written or removed."""
 
 BOOT = "/boot"
+BOOT_FOLDER = f"{BOOT}/polpkg"
+"""What polpkg has in /boot besides policies: no GRUB script looks there."""
+
+BOOT_STATE = f"{BOOT_FOLDER}/grubenv"
+"""GRUB's own record of whether a new policy was tried (`polpkg.targets.boot.trial`)."""
+
+FALLBACK_PREFIX = "confirmed-"
+"""How the name of a policy begins that is kept to be booted when a new one was not confirmed."""
+
+EFI_FALLBACK_PREFIX = f"polpkg-{FALLBACK_PREFIX}"
+"""The same beside an EFI program, in a folder that is not polpkg's own."""
+
+GRUB_SCRIPTS = "/etc/grub.d"
+GRUB_SCRIPT = f"{GRUB_SCRIPTS}/09_polpkg"
+"""Before those of the distribution: what stands first in the menu is what a person sees first."""
+
 POLICY_PREFIX = "xenpolicy-"
 """How the name of a policy in /boot begins, and of nothing else there: older GRUB scripts list such files as Xen."""
 
@@ -69,6 +85,24 @@ def artifact_folder(fingerprint: str) -> str:
 
 def is_policy_path(path: str) -> bool:
     """Whether `path` may be a policy in /boot: only such files are ever written or removed there."""
+    return _is_in_boot(path) and path.rpartition("/")[2].startswith(POLICY_PREFIX)
+
+
+def is_boot_configuration(path: str) -> bool:
+    """Whether `path` may be a file of a boot loader that polpkg writes."""
     directory, _, name = path.rpartition("/")
+    if path in (GRUB_SCRIPT, BOOT_STATE) or (directory == BOOT_FOLDER and name.startswith(FALLBACK_PREFIX)):
+        return True
+    is_config = name.lower().endswith(".cfg") and name != "grub.cfg"
+    return _is_in_boot(path) and directory != BOOT and (is_config or name.startswith(EFI_FALLBACK_PREFIX))
+
+
+def is_executable(path: str) -> bool:
+    """Whether the file at `path` is a program, and is written so that it can be run."""
+    return path == GRUB_SCRIPT
+
+
+def _is_in_boot(path: str) -> bool:
+    directory = path.rpartition("/")[0]
     in_boot = directory == BOOT or directory.startswith(f"{BOOT}/")
-    return in_boot and name.startswith(POLICY_PREFIX) and ".." not in directory.split("/")
+    return in_boot and ".." not in directory.split("/")

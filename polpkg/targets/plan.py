@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from polpkg.targets.boot.path import SetUp
 from polpkg.targets.changes import Changes, compare_packages
 from polpkg.targets.document import digest
 from polpkg.targets.layout import (
@@ -22,6 +23,7 @@ from polpkg.targets.layout import (
     PROJECT_LOCK,
     SYSTEM_FILES,
     artifact_folder,
+    is_boot_configuration,
     system_file,
 )
 from polpkg.targets.present import PresentState
@@ -90,6 +92,32 @@ class RemoveSystemFile(NamedTuple):
     before: str
 
 
+class WriteBootConfiguration(NamedTuple):
+    """Write a file of a boot loader, whose content the plan's wanted state has."""
+
+    path: str
+    sha256: str
+    size: int
+    before: str | None
+
+
+class RemoveBootConfiguration(NamedTuple):
+    """Remove a file of a boot loader that polpkg wrote and that is not wanted any more."""
+
+    path: str
+    before: str
+
+
+class WriteMarks(NamedTuple):
+    """Record that generation `confirmed` booted well."""
+
+    path: str
+    confirmed: int
+    sha256: str
+    size: int
+    before: str | None
+
+
 class SwitchCurrent(NamedTuple):
     """Make generation `number` the current one."""
 
@@ -103,7 +131,16 @@ class PruneGeneration(NamedTuple):
     number: int
 
 
-FileAction = WriteBootFile | RemoveBootFile | WriteConfiguration | WriteSystemFile | RemoveSystemFile
+FileAction = (
+    WriteBootFile
+    | RemoveBootFile
+    | WriteConfiguration
+    | WriteSystemFile
+    | RemoveSystemFile
+    | WriteBootConfiguration
+    | RemoveBootConfiguration
+    | WriteMarks
+)
 """What changes one file outside the generations."""
 
 Action = WriteGeneration | FileAction | SwitchCurrent | PruneGeneration
@@ -151,6 +188,7 @@ class Plan:
 def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFAULT_KEEP) -> Plan:
     """How `present` becomes `wanted`; `keep` generations stay."""
     boot, notes = _compare_boot_files(wanted, present)
+    first, last = compare_boot_configuration(wanted.boot, present, is_changing=bool(boot))
     system, kept = _compare_system_files(wanted, present)
     configuration = _compare_configuration(wanted, present)
     files = {path: digest(content) for path, content in wanted.files.items()}
@@ -158,7 +196,7 @@ def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFA
     receipt = present.receipt
     previous = receipt.generation if receipt else None
     number = previous or 0
-    actions: list[Action] = [*boot, *system, *configuration]
+    actions: list[Action] = [*first, *boot, *system, *configuration, *last]
     if receipt is None or backups or not _holds(receipt, wanted, files):
         number = max((*present.numbers, number)) + 1
         size = sum(map(len, wanted.files.values())) + sum(present.sizes[path] for path in backups)
@@ -173,7 +211,7 @@ def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFA
         wanted.packages,
         wanted.functions,
         wanted.records,
-        (*notes, *kept, *(_backup_note(path, number, previous) for path in backups)),
+        (*notes, *kept, *(_backup_note(path, number, previous) for path in backups), *wanted.boot.notes),
     )
 
 
@@ -218,7 +256,7 @@ def _compare_boot_files(
             source = f"{artifact_folder(policy.abi)}/{POLICYDB_FILE}"
             whose = _whose(before, ours.get(path))
             actions.append(WriteBootFile(path, source, policy.sha256, policy.size, before, whose))
-    for path, policy in sorted(ours.items()):
+    for path, policy in sorted({**present.orphans, **ours}.items()):
         before = present.digests.get(path)
         if path in needed or before is None:
             continue
@@ -262,6 +300,26 @@ def _compare_system_files(
         else:
             notes.append(f"{path} is no longer needed, but it was changed since polpkg wrote it: left as it is")
     return actions, notes
+
+
+def compare_boot_configuration(
+    wanted: SetUp, present: PresentState, *, is_changing: bool
+) -> tuple[list[FileAction], list[FileAction]]:
+    """What changes in the files of boot loaders before the policies in /boot do, and what after them.
+
+    `is_changing`: whether a policy there does.  A trial is announced before the new policy is in place, and ended after
+    the old one is: whenever the machine boots in between, it tries nothing that it could not come back from.
+    """
+    first: list[FileAction] = []
+    last: list[FileAction] = []
+    for path, (content, also, is_last) in sorted(wanted.files.items()):
+        before, after = present.digests.get(path), digest(content)
+        right = {after} if is_changing else {after, *map(digest, also)}
+        if before not in right:
+            (last if is_last else first).append(WriteBootConfiguration(path, after, len(content), before))
+    unneeded = (path for path in sorted(present.digests) if is_boot_configuration(path) and path not in wanted.files)
+    last += [RemoveBootConfiguration(path, present.digests[path]) for path in unneeded]
+    return first, last
 
 
 def _compare_configuration(wanted: WantedState, present: PresentState) -> list[WriteConfiguration]:

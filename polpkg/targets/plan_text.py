@@ -9,12 +9,15 @@ from polpkg.targets.plan import (
     Action,
     Plan,
     PruneGeneration,
+    RemoveBootConfiguration,
     RemoveBootFile,
     RemoveSystemFile,
     SwitchCurrent,
+    WriteBootConfiguration,
     WriteBootFile,
     WriteConfiguration,
     WriteGeneration,
+    WriteMarks,
     WriteSystemFile,
 )
 from polpkg.targets.receipt import package_document, policy_document
@@ -31,6 +34,9 @@ _NAMES: dict[type[Action], str] = {
     WriteConfiguration: "write-configuration",
     WriteSystemFile: "write-system-file",
     RemoveSystemFile: "remove-system-file",
+    WriteBootConfiguration: "write-boot-configuration",
+    RemoveBootConfiguration: "remove-boot-configuration",
+    WriteMarks: "write-marks",
     SwitchCurrent: "switch-current",
     PruneGeneration: "prune-generation",
 }
@@ -72,9 +78,11 @@ def _action_line(action: Action) -> str:
             return f"write {path} ({size} bytes, {told[replaces]})"
         case RemoveBootFile(path):
             return f"remove {path}: nothing boots with it any more"
-        case WriteConfiguration(path) | WriteSystemFile(path):
+        case WriteConfiguration(path) | WriteSystemFile(path) | WriteBootConfiguration(path):
             return f"write {path}"
-        case RemoveSystemFile(path):
+        case WriteMarks(_, confirmed):
+            return f"mark generation {confirmed} as confirmed"
+        case RemoveSystemFile(path) | RemoveBootConfiguration(path):
             return f"remove {path}: nothing needs it any more"
         case SwitchCurrent(previous, number):
             return f"make generation {number} current" + (f" instead of {previous}" if previous else "")

@@ -6,12 +6,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from polpkg.errors import TargetError
 from polpkg.targets.document import digest
-from polpkg.targets.generations import Marks, generation_numbers, read_marks, usable_generation
-from polpkg.targets.layout import PROJECT, PROJECT_LOCK, SYSTEM_FILES
-from polpkg.targets.receipt import Receipt
+from polpkg.targets.generations import generation_numbers, read_generation, usable_generation
+from polpkg.targets.layout import (
+    BOOT,
+    BOOT_FOLDER,
+    EFI_FALLBACK_PREFIX,
+    GRUB_SCRIPT,
+    POLICY_PREFIX,
+    PROJECT,
+    PROJECT_LOCK,
+    SYSTEM_FILES,
+    is_boot_configuration,
+    is_policy_path,
+)
+from polpkg.targets.marks import Marks, read_marks
+from polpkg.targets.receipt import PolicyRecord, Receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
 
@@ -22,7 +37,8 @@ class PresentState:
 
     `receipt`: of the current generation.  `numbers`: all generations.  `digests`: of each file outside the generations
     that a plan may touch, by path; a file that does not exist is not in it.  `sizes`: of the same.  `hypervisors`: the
-    hypervisor files of the receipt that still exist.
+    hypervisor files of the receipt, and of `orphans`, that still exist.  `orphans`: boot files that an earlier
+    generation has and the current one does not, as that one recorded them.
     """
 
     receipt: Receipt | None = None
@@ -31,6 +47,7 @@ class PresentState:
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     hypervisors: frozenset[str] = frozenset()
+    orphans: Mapping[str, PolicyRecord] = field(default_factory=dict[str, PolicyRecord])
 
 
 def read_present(target: Target, wanted: WantedState) -> PresentState:
@@ -41,17 +58,51 @@ def read_present(target: Target, wanted: WantedState) -> PresentState:
         PROJECT_LOCK,
         *SYSTEM_FILES,
         *(boot.path for each in wanted.artifacts for boot in each.boot_files),
+        *(receipt.boot_files if receipt else ()),
     }
-    known = receipt.hypervisors if receipt else ()
-    found = _read_files(target, paths | set(receipt.boot_files if receipt else ()))
+    orphans = find_orphans(target, paths)
+    configuration = {*wanted.boot.files, *find_boot_configuration(target, paths)}
+    found = _read_files(target, paths | configuration | set(orphans))
+    policies = (*(receipt.policies if receipt else ()), *orphans.values())
+    served = {h.path for policy in policies for boot in policy.boot_files for h in boot.hypervisors}
     return PresentState(
         receipt,
         generation_numbers(target),
         read_marks(target),
         {path: digest(content) for path, content in found.items()},
         {path: len(content) for path, content in found.items()},
-        frozenset(hypervisor.path for hypervisor, _ in known if target.stat(hypervisor.path)),
+        frozenset(path for path in served if target.stat(path)),
+        orphans,
     )
+
+
+def find_boot_configuration(target: Target, boot_files: Iterable[str] = ()) -> Iterator[str]:
+    """The files of boot loaders that are polpkg's own, in /boot/polpkg and beside `boot_files`; others are not."""
+    if target.stat(GRUB_SCRIPT):
+        yield GRUB_SCRIPT
+    yield from (f"{BOOT_FOLDER}/{name}" for name in target.list(BOOT_FOLDER) if _is_own(f"{BOOT_FOLDER}/{name}"))
+    for directory in sorted({path.rpartition("/")[0] for path in boot_files if is_policy_path(path)} - {BOOT}):
+        yield from (f"{directory}/{name}" for name in target.list(directory) if name.startswith(EFI_FALLBACK_PREFIX))
+
+
+def _is_own(path: str) -> bool:
+    return is_boot_configuration(path) and not path.endswith(".cfg")
+
+
+def find_orphans(target: Target, known: Collection[str]) -> dict[str, PolicyRecord]:
+    """Boot files that are none of `known` and that an earlier generation has, with its newest record of each."""
+    folders = {BOOT, *(path.rpartition("/")[0] for path in known if is_policy_path(path))}
+    there = (f"{folder}/{name}" for folder in folders for name in target.list(folder) if name.startswith(POLICY_PREFIX))
+    unknown = set(there) - set(known)
+    orphans: dict[str, PolicyRecord] = {}
+    for number in reversed(generation_numbers(target) if unknown else ()):
+        try:
+            earlier = read_generation(target, number).boot_files
+        except TargetError:  # a damaged generation proves nothing
+            continue
+        for path in unknown & earlier.keys() - orphans.keys():
+            orphans[path] = earlier[path]
+    return orphans
 
 
 def _read_files(target: Target, paths: Iterable[str]) -> dict[str, bytes]:

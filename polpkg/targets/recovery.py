@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from polpkg.errors import TargetError
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_number
-from polpkg.targets.journal import Direction, Journal, kept_name, read_journal, write_journal
+from polpkg.targets.journal import (
+    BESIDE,
+    Direction,
+    Journal,
+    kept_name,
+    new_name,
+    read_journal,
+    source_path,
+    write_journal,
+)
 from polpkg.targets.layout import (
     CURRENT,
     GENERATIONS,
@@ -21,6 +30,7 @@ from polpkg.targets.layout import (
     TEMPORARY,
     discarded_path,
     generation_path,
+    is_executable,
     undo_path,
     unfinished_path,
 )
@@ -70,9 +80,8 @@ def carry_out(target: Target, journal: Journal) -> None:
     """Make the change whose journal is written.  Raises TargetError."""
     if journal.makes_generation and target.stat(unfinished_path(journal.generation)):
         target.rename(unfinished_path(journal.generation), generation_path(journal.generation))
-    for change in journal.changes:
-        source = f"{generation_path(journal.generation)}/{change.source}" if change.source else None
-        _bring_about(target, change.path, change.after, source)
+    for position, change in enumerate(journal.changes):
+        _bring_about(target, change.path, change.after, source_path(journal, position))
     _switch(target, journal.generation)
 
 
@@ -123,6 +132,12 @@ def find_damage(target: Target, folder: str, files: Iterable[tuple[str, str]]) -
     return None
 
 
+def find_damage_beside(target: Target, journal: Journal) -> str | None:
+    """As `find_damage`, of the new content that no generation has."""
+    beside = ((new_name(k), each.after) for k, each in enumerate(journal.changes) if each.source == BESIDE)
+    return find_damage(target, undo_path(journal.generation), [(name, after) for name, after in beside if after])
+
+
 def _is_whole(target: Target, journal: Journal) -> bool:
     """Whether the generation that a journal leads to is there, complete and unchanged."""
     places = (unfinished_path(journal.generation), generation_path(journal.generation))
@@ -133,7 +148,7 @@ def _is_whole(target: Target, journal: Journal) -> bool:
         receipt = parse_receipt(target.read(f"{folder}/{RECEIPT_FILE}"), folder)
     except TargetError:
         return False
-    return find_damage(target, folder, receipt.files.items()) is None
+    return find_damage(target, folder, receipt.files.items()) is None and find_damage_beside(target, journal) is None
 
 
 def _turn_back(target: Target, journal: Journal) -> None:
@@ -156,7 +171,7 @@ def _bring_about(target: Target, path: str, wanted: str | None, source: str | No
     content = target.read(source)
     if digest(content) != wanted:
         raise TargetError("damaged-state", f"{source} in {target.name} was changed: {path} is left as it is")
-    target.write(path, content)
+    target.write(path, content, executable=is_executable(path))
 
 
 def _switch(target: Target, number: int | None) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from polpkg.errors import TargetError
 from polpkg.targets.apply import apply_plan
 from polpkg.targets.boot.placing import place_policies
+from polpkg.targets.boot.set_up import with_boot_set_up
+from polpkg.targets.confirm import is_confirmed
 from polpkg.targets.generations import current_generation, read_generation, read_state
 from polpkg.targets.layout import artifact_folder
+from polpkg.targets.marks import read_marks
 from polpkg.targets.plan import DEFAULT_KEEP, compute_plan
 from polpkg.targets.present import read_present
 
@@ -34,7 +37,7 @@ def rollback(
 
     The lock is held by the caller, who has also called `recover`.
     """
-    wanted = rollback_state(target, number, hypervisors)
+    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
     plan = compute_plan(wanted, read_present(target, wanted), keep=keep)
     return apply_plan(target, plan, wanted, created=created)
 
@@ -42,13 +45,15 @@ def rollback(
 def rollback_state(
     target: Target, number: int | None = None, hypervisors: Sequence[HypervisorFile] = ()
 ) -> WantedState:
-    """What generation `number` was, by default the one before the current one, as what is wanted.
+    """What generation `number` was, as what is wanted.
+
+    By default that is the one that was confirmed, when the current one is not; else the one before the current one.
 
     `hypervisors`: those that the target has now.  Its policies go to the boot files that these need; when there are
     none, to where they went before.  Raises TargetError: `no-such-generation`, `damaged-generation`, and
     `generation-does-not-fit` when a hypervisor has an ABI that the generation has no policy for.
     """
-    receipt = read_generation(target, _number_before(target) if number is None else number)
+    receipt = read_generation(target, _number_to_go_back_to(target) if number is None else number)
     wanted = read_state(target, receipt, f"rollback {receipt.generation}")
     usable = [each for each in hypervisors if each.is_usable]
     if not usable:
@@ -56,8 +61,11 @@ def rollback_state(
     return replace(wanted, artifacts=_fit(receipt, wanted.artifacts, usable))
 
 
-def _number_before(target: Target) -> int:
+def _number_to_go_back_to(target: Target) -> int:
     current = current_generation(target)
+    marks = read_marks(target)
+    if current is not None and marks.confirmed is not None and not is_confirmed(target, current, marks):
+        return marks.confirmed
     if current is None or current.parent is None:
         raise TargetError("no-such-generation", f"{target.name} has no generation to go back to")
     return current.parent

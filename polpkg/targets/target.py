@@ -25,11 +25,15 @@ class FileKind(Enum):
 
 
 class FileStat(NamedTuple):
-    """What a path leads to, after all links.  `identity` is equal for two paths that lead to one file."""
+    """What a path leads to, after all links.
+
+    `identity` is equal for two paths that lead to one file.  `mode`: the permission bits.
+    """
 
     kind: FileKind
     size: int
     identity: tuple[int, int]
+    mode: int = 0o644
 
 
 class Target(Protocol):
@@ -56,8 +60,11 @@ class Target(Protocol):
         """The content of the file that `path` leads to.  Raises TargetError `no-such-file` when there is none."""
         ...
 
-    def write(self, path: str, content: bytes) -> None:
-        """Make `path` a file with this content, mode 0644, replacing a file or a link; missing directories are made."""
+    def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Make `path` a file with this content, replacing a file or a link; missing directories are made.
+
+        Its mode is 0644, or 0755 when it is `executable`.
+        """
         ...
 
     def write_tree(self, path: str, files: Mapping[str, bytes]) -> None:

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, contextmanager, suppress
 from errno import EACCES, EDQUOT, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
-from stat import S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
@@ -30,6 +30,7 @@ MAX_FILE_SIZE = 1 << 30
 """The largest file that is read: far above any hypervisor, and a bound for what a damaged tree can cost."""
 
 FILE_MODE = 0o644
+PROGRAM_MODE = 0o755
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -101,12 +102,13 @@ class TreeTarget:
         with self._reporting("read", path), self._root() as root, entry_below(root, path) as entry:
             return _read_file(entry)
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """See `Target.write`."""
+        mode = PROGRAM_MODE if executable else FILE_MODE
         with self._reporting("write", path), self._place(path) as place:
             temporary = Entry(place.directory, TEMPORARY)
             with _temporary(temporary):
-                with _created(temporary, content) as file:
+                with _created(temporary, content, mode) as file:
                     os.fsync(file)
                 _move(temporary, place)
 
@@ -210,7 +212,7 @@ def _file_stat(status: os.stat_result) -> FileStat:
         kind = FileKind.FILE
     else:
         kind = FileKind.DIRECTORY if S_ISDIR(status.st_mode) else FileKind.OTHER
-    return FileStat(kind, status.st_size, (status.st_dev, status.st_ino))
+    return FileStat(kind, status.st_size, (status.st_dev, status.st_ino), S_IMODE(status.st_mode))
 
 
 def _read_file(entry: Entry) -> bytes:
@@ -225,11 +227,11 @@ def _read_file(entry: Entry) -> bytes:
 
 
 @contextmanager
-def _created(entry: Entry, content: bytes) -> Generator[int]:
+def _created(entry: Entry, content: bytes, mode: int = FILE_MODE) -> Generator[int]:
     """A new file with this content, open until its data has been waited for."""
-    descriptor = os.open(entry.name, _CREATE, FILE_MODE, dir_fd=entry.directory)
+    descriptor = os.open(entry.name, _CREATE, mode, dir_fd=entry.directory)
     try:
-        set_mode(descriptor, FILE_MODE)
+        set_mode(descriptor, mode)
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]

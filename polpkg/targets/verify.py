@@ -9,8 +9,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
+from polpkg.targets.boot.set_up import boot_set_up
 from polpkg.targets.document import digest
-from polpkg.targets.generations import current_generation
+from polpkg.targets.generations import current_generation, generation_numbers, read_generation
 from polpkg.targets.layout import (
     BOOT,
     JOURNAL,
@@ -19,13 +20,17 @@ from polpkg.targets.layout import (
     PROJECT,
     PROJECT_FILE,
     PROJECT_LOCK,
+    RECEIPT_FILE,
     SYSTEM_FILES,
     artifact_folder,
     generation_path,
+    is_executable,
     system_file,
 )
+from polpkg.targets.present import find_boot_configuration
 from polpkg.targets.probe import probe_hypervisors
-from polpkg.targets.recovery import is_interrupted
+from polpkg.targets.recovery import find_damage, is_interrupted
+from polpkg.targets.target import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +47,8 @@ class DriftKind(Enum):
     CHANGED = "changed"
     FOREIGN = "foreign"
     INTERRUPTED = "interrupted"
+    MODE = "mode"
+    DAMAGED = "damaged"
     HYPERVISOR_ABI = "hypervisor-abi"
     HYPERVISOR_CHANGED = "hypervisor-changed"
     HYPERVISOR_MISSING = "hypervisor-missing"
@@ -56,10 +63,11 @@ class Drift(NamedTuple):
     message: str
 
 
-def verify_files(target: Target, read: Reader | None = None) -> tuple[Drift, ...]:
+def verify_files(target: Target, read: Reader | None = None, *, thorough: bool = False) -> tuple[Drift, ...]:
     """What is not as the current generation left it; empty when all is.
 
-    `read` reads a hypervisor file, as in `find_hypervisors`.  Raises TargetError: `no-generation` when there is nothing
+    `read` reads a hypervisor file, as in `find_hypervisors`.  `thorough`: earlier generations are looked at as well.
+    Raises TargetError: `no-generation` when there is nothing
     to compare with, `damaged-receipt`, and whatever keeps files from being read.
     """
     receipt = current_generation(target)
@@ -70,7 +78,9 @@ def verify_files(target: Target, read: Reader | None = None) -> tuple[Drift, ...
         *_generation_drift(target, receipt),
         *_boot_drift(target, receipt),
         *_configuration_drift(target, receipt),
+        *_boot_configuration_drift(target, receipt),
         *_hypervisor_drift(target, receipt, read),
+        *(_earlier_damage(target, receipt) if thorough else ()),
     )
 
 
@@ -85,12 +95,75 @@ def _compare(target: Target, path: str, sha256: str) -> Iterator[Drift]:
         yield Drift(DriftKind.MISSING, path, f"{path} is missing")
     elif digest(target.read(path)) != sha256:
         yield Drift(DriftKind.CHANGED, path, f"{path} was changed")
+    else:
+        yield from _check_mode(target, path)
+
+
+def _check_mode(target: Target, path: str) -> Iterator[Drift]:
+    """Whether somebody else may write the file, or a program cannot be run.
+
+    Modes are not compared to the bit: an EFI system partition has one for all its files.
+    """
+    found = target.stat(path)
+    if found is None:
+        return
+    if found.mode & 0o022:
+        message = f"{path} may be written by others than its owner (mode {found.mode:04o})"
+        yield Drift(DriftKind.MODE, path, message)
+    elif is_executable(path) and not found.mode & 0o100:
+        yield Drift(DriftKind.MODE, path, f"{path} cannot be run (mode {found.mode:04o}), so it has no effect")
 
 
 def _generation_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
     folder = generation_path(receipt.generation)
     for relative, sha256 in receipt.files.items():
         yield from _compare(target, f"{folder}/{relative}", sha256)
+    for path in sorted(_files_below(target, folder)):
+        relative = path.removeprefix(f"{folder}/")
+        if relative not in receipt.files and relative != RECEIPT_FILE:
+            yield Drift(DriftKind.FOREIGN, path, f"{path} is not of generation {receipt.generation}")
+
+
+def _files_below(target: Target, folder: str) -> Iterator[str]:
+    for name in target.list(folder):
+        path = f"{folder}/{name}"
+        found = target.stat(path)
+        if found is not None and found.kind is FileKind.DIRECTORY and target.read_link(path) is None:
+            yield from _files_below(target, path)
+        else:
+            yield path
+
+
+def _earlier_damage(target: Target, receipt: Receipt) -> Iterator[Drift]:
+    """Whether the generations that one could go back to are whole: better known today than on that day."""
+    for number in generation_numbers(target):
+        if number == receipt.generation:
+            continue
+        folder = generation_path(number)
+        try:
+            earlier = read_generation(target, number)
+            damaged = find_damage(target, folder, earlier.files.items())
+        except TargetError as error:
+            yield Drift(DriftKind.DAMAGED, folder, f"generation {number} cannot be gone back to: {error.message}")
+            continue
+        if damaged:
+            message = f"generation {number} cannot be gone back to: {damaged} is not what was written"
+            yield Drift(DriftKind.DAMAGED, damaged, message)
+
+
+def _boot_configuration_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
+    """Files of boot loaders that polpkg has written, against what it would write now."""
+    wanted = boot_set_up(target, receipt.policies)
+    for path, (content, also, _) in sorted(wanted.files.items()):
+        if target.stat(path) is None:
+            yield Drift(DriftKind.MISSING, path, f"{path} is missing: `polpkg sync` writes it")
+        elif target.read(path) not in (content, *also):
+            yield Drift(DriftKind.CHANGED, path, f"{path} is not as it should be: `polpkg sync` writes it again")
+        else:
+            yield from _check_mode(target, path)
+    for path in find_boot_configuration(target, receipt.boot_files):
+        if path not in wanted.files:
+            yield Drift(DriftKind.FOREIGN, path, f"{path} is not needed: `polpkg sync` removes it")
 
 
 def _boot_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:

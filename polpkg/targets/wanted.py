@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from polpkg.targets.boot.path import SetUp
 from polpkg.targets.document import digest
 from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, artifact_folder, system_file
+from polpkg.targets.marks import Marks
 from polpkg.targets.receipt import BootFile, PackageRecord, PolicyRecord, UnusableRecord
 
 
@@ -58,7 +60,9 @@ class WantedState:
 
     `project`, `lock`: the bytes of policy.toml and policy.lock.  `action`: what was asked for, for the history
     ("install vmv").  `functions`: the owner of each.  `unusable`: hypervisor files that can take no policy; only noted.
-    `system`: files of `SYSTEM_FILES` by their path; those that are not in it are not wanted.
+    `system`: files of `SYSTEM_FILES` by their path; those that are not in it are not wanted.  `boot`: what the boot
+    loaders of the target need (`polpkg.targets.boot.set_up`), which no generation keeps.  `marks`: those that are
+    written when the change is a confirmation; otherwise they stay as they are.
     """
 
     project: bytes
@@ -69,6 +73,8 @@ class WantedState:
     action: str
     unusable: tuple[UnusableRecord, ...] = ()
     system: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    boot: SetUp = field(default_factory=SetUp)
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def records(self) -> tuple[PolicyRecord, ...]:

@@ -1,19 +1,56 @@
-"""What a boot path is, and the two that can be told by where a hypervisor file lies."""
+"""What a boot path is: one way in which hypervisors are started, with all that is peculiar to it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from polpkg.targets.boot.naming import policy_name_for_efi, policy_name_for_grub
-from polpkg.targets.layout import BOOT
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from polpkg.targets.target import Target
+
+
+class Served(NamedTuple):
+    """A hypervisor file that a target has, and the policy that polpkg places for it.
+
+    `version`: empty when it does not tell.  `policy`: the path of the policy, `policy_sha256` its digest.  `fallback`:
+    the confirmed policy for the same ABI, None when there is none.
+    """
+
+    hypervisor: str
+    sha256: str
+    version: str
+    policy: str
+    policy_sha256: str
+    fallback: bytes | None = None
+
+
+class BootFileContent(NamedTuple):
+    """What a file of a boot loader is to be.
+
+    `also`: what is right as well as long as no policy in /boot changes: a boot loader may write such a file itself.
+    `is_last`: it is written after the policies, not before.
+    """
+
+    content: bytes
+    also: tuple[bytes, ...] = ()
+    is_last: bool = False
+
+
+class SetUp(NamedTuple):
+    """The files of boot loaders that are wanted, by path, and what a person has to do or to know."""
+
+    files: Mapping[str, BootFileContent] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
 
 
 class BootPath(Protocol):
-    """One way in which hypervisors are started, with its rule for where the policy is."""
+    """One way in which hypervisors are started."""
 
     @property
     def name(self) -> str:
-        """What policy.toml and messages call it."""
+        """What messages call it."""
         ...
 
     def starts(self, hypervisor: str) -> bool:
@@ -24,36 +61,22 @@ class BootPath(Protocol):
         """Where the policy for the hypervisor file at this path has to be."""
         ...
 
+    def set_up(self, target: Target, served: Sequence[Served]) -> SetUp:
+        """What its boot loader needs in `target`, so that `served`, all of which it starts, boot with their policies.
 
-class GrubBootPath:
-    """GRUB, which pairs files in /boot by name; also `.efi` files there, which it lists as any other."""
-
-    name = "grub"
-
-    def starts(self, hypervisor: str) -> bool:
-        """Files directly in /boot."""
-        return hypervisor.rpartition("/")[0] == BOOT
-
-    def policy_path(self, hypervisor: str) -> str:
-        """Beside the hypervisor, by GRUB's rule."""
-        directory, _, name = hypervisor.rpartition("/")
-        return f"{directory}/{policy_name_for_grub(name)}"
+        Nothing is written here.  Raises TargetError when a file of the boot loader cannot be read.
+        """
+        ...
 
 
-class EfiBootPath:
-    """`xen.efi` started by the firmware: its configuration names a policy in the same directory (`xsm=`)."""
+def xen_options(version: str) -> tuple[str, ...]:
+    """What makes a hypervisor of this version enforce a policy that it is given.
 
-    name = "xen.efi"
+    `xsm=` exists in 4.11.4 and from 4.12 on; without it a build whose default is another module, SILO on Arm, ignores
+    the policy.  `flask=enforcing` is the default from 4.7 on, and is said all the same (ECOSYSTEM.md 1.1 and 1.2).
+    """
+    from polpkg.policy.abi.model import version_numbers
 
-    def starts(self, hypervisor: str) -> bool:
-        """EFI programs in a directory below /boot: an EFI system partition."""
-        return hypervisor.lower().endswith(".efi") and not GrubBootPath().starts(hypervisor)
-
-    def policy_path(self, hypervisor: str) -> str:
-        """Beside the program."""
-        directory, _, name = hypervisor.rpartition("/")
-        return f"{directory}/{policy_name_for_efi(name)}"
-
-
-BOOT_PATHS: tuple[BootPath, ...] = (GrubBootPath(), EfiBootPath())
-"""The boot paths that are told by the place of the hypervisor file, in the order in which they are asked."""
+    numbers = version_numbers(version)
+    knows_xsm = not numbers or numbers >= (4, 12) or (4, 11, 4) <= numbers < (4, 12)
+    return ("xsm=flask", "flask=enforcing") if knows_xsm else ("flask=enforcing",)

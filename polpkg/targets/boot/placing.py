@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.naming import policy_name_for_version
-from polpkg.targets.boot.path import BOOT_PATHS, BootPath
 from polpkg.targets.layout import BOOT
 from polpkg.targets.receipt import BootFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.probe import HypervisorFile
 
 

@@ -18,7 +18,12 @@ import pytest
 from polpkg.errors import ApplyError, TargetError
 from polpkg.targets import inroot, tree_lock
 from polpkg.targets import tree as tree_module
+from polpkg.targets.apply import apply_plan
+from polpkg.targets.boot.set_up import with_boot_set_up
+from polpkg.targets.boot.trial import Trial, parse_trial
+from polpkg.targets.confirm import plan_confirmation
 from polpkg.targets.generations import current_number
+from polpkg.targets.layout import TEMPORARY
 from polpkg.targets.recovery import recover
 from polpkg.targets.rollback import rollback
 from polpkg.targets.tree import TreeTarget
@@ -142,7 +147,37 @@ def prepare_repair(target, make):
     return lambda: make.apply(target, make.wanted("one"))
 
 
+def boots_with_grub(make, text):
+    hypervisor = "/boot/xen-4.17.7.gz"
+    return make.wanted(text, artifacts=[make.artifact(text, boot_files=[make.boot_file(hypervisor=hypervisor)])])
+
+
+def apply_with_grub(target, make, text):
+    state = with_boot_set_up(target, boots_with_grub(make, text))
+    return make.apply(target, state)
+
+
+def prepare_trial(target, make):
+    """A confirmed policy, and a new one to try; GRUB's script, its record and the fallback are written and changed."""
+    target.write("/etc/grub.d/00_header", b"#!/bin/sh\n")
+    target.write("/boot/xen-4.17.7.gz", b"/boot/xen-4.17.7.gz")
+    apply_with_grub(target, make, "one")
+    confirm(target)
+
+
+def prepare_confirmation(target, make):
+    prepare_trial(target, make)
+    apply_with_grub(target, make, "two")
+
+
+def confirm(target):
+    plan, state = plan_confirmation(target)
+    return apply_plan(target, plan, state)
+
+
 SCENARIOS = {
+    "trial": prepare_trial,
+    "confirmation": prepare_confirmation,
     "first": prepare_first,
     "upgrade": prepare_upgrade,
     "rollback": prepare_rollback,
@@ -159,11 +194,22 @@ def boot_files(files):
     return {name: content for name, content in files.items() if name.startswith("boot/")}
 
 
+def check_way_back(found, old, new):
+    """A machine that boots in the middle of a change can come back from a policy that nobody has confirmed."""
+    policy, fallback, record = "boot/xenpolicy-4.17.7", "boot/polpkg/confirmed-4.17.7", "boot/polpkg/grubenv"
+    if record not in old:
+        return
+    assert found[fallback] in {found[policy], old[fallback]}
+    trial = parse_trial(found[record])
+    assert trial is Trial.STAGED or found[policy] == found[fallback], "an unconfirmed policy without a trial"
+
+
 def check_boot(found, old, new):
     """Every boot file is one of the old state or of the new one, whole; no file of both is missing."""
     for name, content in boot_files(found).items():
-        if "xenpolicy-" in name:
+        if not name.endswith(TEMPORARY):
             assert content in {old.get(name), new.get(name)}
+    check_way_back(found, old, new)
     assert boot_files(old).keys() & boot_files(new).keys() <= found.keys()
 
 
@@ -221,6 +267,10 @@ def change(scenario, target, make):
             return lambda: rollback(target, created=make.CREATED)
         case "repair":
             return lambda: make.apply(target, make.wanted("one"))
+        case "trial":
+            return lambda: apply_with_grub(target, make, "two")
+        case "confirmation":
+            return lambda: confirm(target)
 
 
 def run_one(act, root, at, mode, old, new, make, monkeypatch):

@@ -9,16 +9,14 @@ import pytest
 from polpkg.errors import ApplyError, TargetError
 from polpkg.targets.apply import apply_plan, creation_time
 from polpkg.targets.generations import (
-    Marks,
     current_generation,
     generation_numbers,
     history,
     read_artifact,
     read_generation,
-    read_marks,
     read_state,
-    write_marks,
 )
+from polpkg.targets.marks import Marks, read_marks, write_marks
 from polpkg.targets.plan import compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.probe import HypervisorFile

@@ -109,7 +109,7 @@ class TestStaleBootFiles:
 
 
 def test_pruning_spares_the_marked(make):
-    from polpkg.targets.generations import Marks
+    from polpkg.targets.marks import Marks
 
     present = PresentState(None, (1, 2, 3, 4, 5), Marks(frozenset({1}), 3))
     plan = compute_plan(make.wanted("x"), present, keep=2)

@@ -23,8 +23,8 @@ class FailingTarget:
         if name != self.method:
             return real
 
-        def call(path, *rest):
-            result = real(path, *rest)
+        def call(path, *rest, **options):
+            result = real(path, *rest, **options)
             if path == self.path:
                 self.path = None
                 raise TargetError("target-failed", "the disk says no")

@@ -122,10 +122,10 @@ class Failing:
     def __getattr__(self, name):
         return getattr(self.target, name)
 
-    def write(self, path, content):
+    def write(self, path, content, **options):
         if path == self.path:
             raise TargetError("target-failed", "the disk says no")
-        self.target.write(path, content)
+        self.target.write(path, content, **options)
 
 
 def test_a_change_that_fails_takes_them_back(tree, labelled, make):

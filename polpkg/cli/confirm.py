@@ -1,0 +1,52 @@
+"""`polpkg confirm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polpkg.cli.console import Console
+from polpkg.cli.options import DryRun, PlaceOptions
+from polpkg.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polpkg.ops.confirm import Confirmation
+
+
+def command(console: Console, place: PlaceOptions, dry_run: DryRun = False) -> ExitCode | None:
+    """Say that the current generation booted well.
+
+    A later one that fails comes back to it: its policies are kept for the boot loader beside the current ones, and it
+    is never deleted.  A generation that is not confirmed is booted once by GRUB, and the boot after that takes the one
+    that was confirmed before.
+
+    For example:
+      polpkg confirm --root build/demo
+    """
+    from polpkg.cli.session import make_context, open_target
+    from polpkg.ops.confirm import confirm_target
+    from polpkg.targets.plan_text import plan_document
+
+    context = make_context(console)
+    found = confirm_target(context, open_target(context, place.target), dry_run=dry_run)
+    changed = not found.plan.is_empty
+    document: dict[str, Any] = {"generation": found.generation, "before": found.before, "changed": changed}
+    if dry_run:
+        document["plan"] = plan_document(found.plan)
+    console.answer(document, "\n".join(_lines(found, dry_run=dry_run)))
+    return ExitCode.PENDING if dry_run and changed else ExitCode.OK
+
+
+def _lines(found: Confirmation, *, dry_run: bool) -> Iterator[str]:
+    from polpkg.targets.plan_text import plan_lines
+
+    if found.plan.is_empty:
+        yield f"nothing to do: generation {found.generation} is confirmed"
+        return
+    if dry_run:
+        yield from plan_lines(found.plan)
+        return
+    yield from (f"note: {note}" for note in found.plan.notes)
+    instead = f" instead of {found.before}" if found.before not in (None, found.generation) else ""
+    yield f"generation {found.generation} is confirmed{instead}"
