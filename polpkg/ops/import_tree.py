@@ -256,6 +256,7 @@ def _monolith(file: Path, name: str, version: str) -> ImportedPackage:
     from polpkg.diagnostics import Source
     from polpkg.policy.syntax.cil import CilContext, read_cil
     from polpkg.policy.syntax.te import PlainText, parse_te
+    from polpkg.policy.syntax.te.sections import find_disorder
 
     kind = "policy.cil" if file.suffix == ".cil" else "policy.conf"
     try:
@@ -265,7 +266,7 @@ def _monolith(file: Path, name: str, version: str) -> ImportedPackage:
     source = Source(str(file), text)
     is_cil = kind == "policy.cil"
     statements, problems = read_cil((source,), CilContext(mls=True)) if is_cil else parse_te(PlainText(source))
-    if problems:
+    if problems := problems or (() if is_cil else find_disorder(statements)):
         raise PolicyError.of(problems)
     if not statements:
         raise PolicyError("empty-policy", f"{file} has no statement")

@@ -9,6 +9,7 @@ import pytest
 from policy_meaning import differences
 from policy_trees import RELEASES, make_tree, makefile_order
 
+from polpkg.errors import PolicyError
 from polpkg.ops.compiling import BuildSettings
 from polpkg.ops.context import Context
 from polpkg.ops.import_tree import import_tree
@@ -89,3 +90,57 @@ def test_an_imported_tree_with_checkpolicy_as_backend(tmp_path):
     one = read_policydb(ours(tmp_path / "out", "4.17", mls=False, version=30))
     other = read_policydb(ours(tmp_path / "out", "4.17", mls=False, version=30, backend="checkpolicy"))
     assert not differences(one, other)
+
+
+CONF = {
+    "classes": "class domain\nclass mmu",
+    "sids": "sid xen",
+    "vectors": "class domain { create pause }\nclass mmu { stat }",
+    "defaults": "default_user mmu source;",
+    "sensitivities": "sensitivity s0;",
+    "dominance": "dominance { s0 }",
+    "categories": "category c0;",
+    "levels": "level s0:c0;",
+    "level constraints": "mlsconstrain domain create (l1 eq l2);",
+    "rules": "type t;\nrole r;\nrole r types t;\nallow t t:domain create;",
+    "users": "user us roles r level s0 range s0;",
+    "constraints": "constrain domain pause (u1 == us);",
+    "contexts": "sid xen us:r:t:s0",
+    "devices": "pirqcon 1 us:r:t:s0",
+}
+
+
+def verdicts(text, folder):
+    """Of checkpolicy and of `import`."""
+    (folder / "policy.conf").write_text(text)
+    command = ["checkpolicy", "-M", "-t", "Xen", "-c", "30", "-o", "policy", "policy.conf"]
+    theirs = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=30).returncode == 0
+    try:
+        import_tree(folder / "policy.conf", folder / "out", "tree", "1.0")
+    except PolicyError:
+        return theirs, False
+    return theirs, True
+
+
+@pytest.mark.parametrize("moved", CONF)
+def test_a_policy_conf_has_the_order_that_checkpolicy_wants(tmp_path, moved):
+    for place in range(len(CONF)):
+        others = [text for name, text in CONF.items() if name != moved]
+        text = "\n".join([*others[:place], CONF[moved], *others[place:]]) + "\n"
+        theirs, mine = verdicts(text, tmp_path)
+        assert theirs == mine, f"{moved} at {place}"
+
+
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [
+        ("level constraints", ""),
+        ("level constraints", "mlsconstrain domain create (u1 == us);"),
+        ("level constraints", "mlsvalidatetrans domain (u3 != us or l1 eq l2);"),
+        ("level constraints", "mlsvalidatetrans domain (u1 == u2 or r1 == r);"),
+        ("rules", "require { type t; }\ntype t;\nrole r;\nrole r types t;\nallow t t:domain create;"),
+    ],
+)
+def test_what_a_policy_conf_cannot_say(tmp_path, part, instead):
+    theirs, mine = verdicts("\n".join({**CONF, part: instead}.values()) + "\n", tmp_path)
+    assert theirs == mine
