@@ -112,6 +112,4 @@ def _unknown_users(statement: Constraint) -> Iterator[Diagnostic]:
             message = (
                 f"user `{' '.join(term.right.names)}` is declared below the constraints on levels, which cannot name it"
             )
-            yield Diagnostic.at(
-                statement.place, "out-of-order", message, hint="they cannot name users; say it with `constrain`"
-            )
+            yield Diagnostic.at(statement.place, "out-of-order", message, hint="say it with `constrain`")
