@@ -369,6 +369,7 @@ class Processor:
     def _end_argument(self, call: _PendingCall) -> None:
         builder = call.builder
         level, offset, author = call.mark
+        self._check("arguments", len(call.arguments) + 1, level, offset)
         self._check("text", builder.length, level, offset)
         self._consume(builder.length, level, offset)
         passed = call.passed
@@ -486,6 +487,7 @@ def _fixed(offset: int) -> int:
 
 _BOUNDS = {
     "calls": "{} calls within each other's arguments",
+    "arguments": "{} arguments of one call",
     "depth": "a macro stack of {}",
     "expansions": "{} calls",
     "steps": "{} names, quotations and delimiters",

@@ -107,6 +107,21 @@ def test_what_never_ends_is_an_error(text):
     assert error.origin.macros
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "define(`l',`l($@,$@)')l(a)",
+        "define(`d',`$@,$@')define(`n',`$#')n(" + "d(" * 22 + "a" + ")" * 22 + ")",
+        "define(`n',`$#')n(" + "a," * 300_000 + "a)",
+    ],
+)
+def test_many_arguments_are_stopped_while_they_are_cheap(text):
+    started = time.process_time()
+    error = refused(text)
+    assert "arguments of one call" in error.message
+    assert time.process_time() - started < 3
+
+
 def test_an_expansion_bomb_is_stopped_before_it_is_built():
     levels = "".join(f"define(`b{n}',`b{n - 1}`'b{n - 1}`'b{n - 1}`'b{n - 1}')" for n in range(1, 30))
     started = time.process_time()
