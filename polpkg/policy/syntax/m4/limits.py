@@ -13,13 +13,13 @@ from dataclasses import dataclass
 class Limits:
     """Bounds of one call of `expand`; sizes are in characters.
 
-    `calls`: macro calls whose arguments are being collected at once.  `arguments`: of one call; a few `$@,$@` make many,
-    and each costs far more than its characters.  `depth`: macros expanded within macros, the length of the longest
-    macro stack.  `expansions`: macro calls altogether.  `steps`: names, quotations and delimiters that are read.
-    `text`: one argument, one definition or one expansion.  `volume`: all arguments and expansions together, which
-    bounds time and memory.  `output`: the expanded text.  `pushdefs`: definitions of one name on top of each other.
-    `pattern_steps`: what matching regular expressions may cost.  `eval_nesting`: parentheses and powers within each
-    other in `eval`, which recurses: some tens at most.
+    `calls`: macro calls whose arguments are being collected at once. `arguments`: of one call; a few `$@,$@` make
+    many, and each costs far more than its characters. `depth`: macros expanded within macros, the length of the
+    longest macro stack. `expansions`: macro calls altogether. `steps`: names, quotations and delimiters that are
+    read. `text`: one argument, one definition or one expansion. `volume`: all arguments and expansions together,
+    which bounds time and memory. `output`: the expanded text. `pushdefs`: definitions of one name on top of each
+    other. `pattern_steps`: what matching regular expressions may cost. `eval_nesting`: parentheses and powers within
+    each other in `eval`, which recurses: some tens at most.
     """
 
     calls: int = 1024
