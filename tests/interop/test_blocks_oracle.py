@@ -239,9 +239,17 @@ def test_conditions_are_spelt_as_libsepol_does(tmp_path, conditions):
 
 
 @pytest.mark.parametrize("backend", [CheckpolicyBackend, SecilcBackend])
-def test_conditions_that_libsepol_takes_for_one_are_told_apart(backend):
-    rules = "if (x && !y) { allow t u:domain pause; } if (y && !x) { allow t t:domain stop; }"
-    statements, _ = parse_te(PlainText(Source("policy.conf", whole(BOOLEANS + rules))))
+@pytest.mark.parametrize(
+    ("rules", "constraints"),
+    [
+        ("if (x && !y) { allow t u:domain pause; } if (y && !x) { allow t t:domain stop; }", ""),
+        ("attribute_role ra;", "constrain domain pause (r1 == ra or u1 == u2);"),
+        ("attribute_role ra;", "constrain domain pause (not r2 == ra and (r1 != ra or t1 == t));"),
+    ],
+)
+def test_what_libsepol_must_be_told_otherwise(backend, rules, constraints):
+    """Conditions that it takes for one, and sets that are empty."""
+    statements, _ = parse_te(PlainText(Source("policy.conf", whole(BOOLEANS + rules, constraints=constraints))))
     policy = link((PolicyModule("p", "1", statements),), ABI).policy
     if reason := backend().is_available():
         pytest.skip(reason)

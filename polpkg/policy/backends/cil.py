@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
-from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
+from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
 from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order
 from polpkg.policy.ir.linked import (
     Foreign,
@@ -105,7 +105,8 @@ class _Emitter:
         for role in self.policy.roles:
             if role.dominates:
                 raise PolicyError("cil-inexpressible", f"role {role.name} dominates others, which CIL cannot say")
-        for known in (names.types, names.roles, names.users, names.booleans, names.classes):
+        permissions = [name for security_class in self.policy.abi.all_classes for name in security_class.permissions]
+        for known in (names.types, names.roles, names.users, names.booleans, names.classes, permissions):
             for name in known:
                 if "." in name:
                     raise PolicyError("cil-inexpressible", f"{name} has a dot in its name, which CIL cannot say")
@@ -299,7 +300,8 @@ class _Emitter:
         about = self.names.classes[constraint.security_class]
         if constraint.permissions:
             about = f"({about} {_list(self.names.permissions(constraint.security_class, constraint.permissions))})"
-        yield f"({keyword} {about} {fold(constraint.expression, constraint_arity, self.term)})"
+        expression = without_empty_sets(self.policy, constraint.expression)
+        yield f"({keyword} {about} {fold(expression, constraint_arity, self.term)})"
 
     def term(self, term: LinkedTerm | ConstraintConnective, operands: Sequence[str]) -> str:
         if isinstance(term, ConstraintConnective):

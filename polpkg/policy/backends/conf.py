@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from polpkg.diagnostics import Place
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
-from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold
+from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
 from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
@@ -304,7 +304,7 @@ class ConfWriter:
         about = self.names.classes[constraint.security_class]
         if constraint.permissions:
             about += f" {self.permissions(constraint.security_class, constraint.permissions)}"
-        expression = fold(constraint.expression, constraint_arity, self.term)
+        expression = fold(without_empty_sets(self.policy, constraint.expression), constraint_arity, self.term)
         yield f"{prefix}{keyword} {about} {_bracketed(expression)};"
 
     def term(self, term: LinkedTerm | ConstraintConnective, operands: Sequence[str]) -> str:

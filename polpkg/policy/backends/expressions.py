@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from polpkg.policy.ir.statements import BooleanOperator, ConstraintConnective
+from polpkg.policy.ir.linked import LinkedTerm
+from polpkg.policy.ir.statements import BooleanOperator, ConstraintConnective, ConstraintOperator
 
 if TYPE_CHECKING:
-    from polpkg.policy.ir.linked import LinkedTerm
+    from polpkg.policy.ir.linked import LinkedPolicy
 
 Term = TypeVar("Term")
 
@@ -37,3 +38,21 @@ def constraint_arity(term: LinkedTerm | ConstraintConnective) -> int:
     if not isinstance(term, ConstraintConnective):
         return 0
     return 1 if term is ConstraintConnective.NOT else 2
+
+
+def without_empty_sets(
+    policy: LinkedPolicy, expression: Iterable[LinkedTerm | ConstraintConnective]
+) -> Iterator[LinkedTerm | ConstraintConnective]:
+    """A constraint in which nothing is compared with an empty set, which no language has words for.
+
+    Such a set is left of a role attribute without roles.  `r1 == {}` is never true, as is `r1 == r and r1 != r`.
+    """
+    for term in expression:
+        if isinstance(term, ConstraintConnective) or term.right or term.names or term.written:
+            yield term
+            continue
+        symbols = {"u": policy.users, "r": policy.roles, "t": policy.types}[term.left[0]]
+        known = term._replace(names=1 << len(symbols) - 1, written=(len(symbols) - 1,) if term.left[0] == "t" else ())
+        yield known._replace(operator=ConstraintOperator.EQ)
+        yield known._replace(operator=ConstraintOperator.NEQ)
+        yield ConstraintConnective.AND if term.operator is ConstraintOperator.EQ else ConstraintConnective.OR
