@@ -32,6 +32,7 @@ FILES = {
                 "dom0less",
                 "domu-isolated",
                 "domu-nomigrate",
+                "sealed-policy",
                 "stubdom",
                 "xenstoredom",
                 "xen-compat",

@@ -8,12 +8,13 @@ import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import IndexOptions, PlaceOptions, Project
+from polpkg.packages.functions import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from polpkg.ops.info import PackageInfo
-    from polpkg.packages.manifest import Manifest, Parameter, ParameterValue
+    from polpkg.packages.manifest import Manifest, Option, Parameter, ParameterValue
 
 
 def command(
@@ -59,11 +60,12 @@ def _document(info: PackageInfo) -> dict[str, Any]:
         "xen": manifest.xen or "*",
         "requires": _specifiers(manifest.requires),
         "conflicts": _specifiers(manifest.conflicts),
-        "functions": {"provides": list(functions.provides), "clients": functions.clients or None},
-        "options": {
-            name: {"requires": _specifiers(option.requires), "fragments": list(option.fragments)}
-            for name, option in manifest.options.items()
+        "functions": {
+            "provides": list(functions.provides),
+            "clients": functions.clients or None,
+            **({} if functions.is_held else {"owner": NOBODY}),
         },
+        "options": {name: _option_values(option) for name, option in manifest.options.items()},
         "parameters": [_parameter_values(each) for each in _parameters(manifest)],
         "owns": list(manifest.owns),
         "assertions": dict(manifest.assertions),
@@ -73,6 +75,15 @@ def _document(info: PackageInfo) -> dict[str, Any]:
 
 def _specifiers(table: Mapping[str, str]) -> dict[str, str]:
     return {name: specifier or "*" for name, specifier in sorted(table.items())}
+
+
+def _option_values(option: Option) -> dict[str, Any]:
+    return {
+        "requires": _specifiers(option.requires),
+        "fragments": list(option.fragments),
+        "booleans": dict(option.booleans),
+        "help": option.help or None,
+    }
 
 
 def _parameters(manifest: Manifest) -> tuple[Parameter, ...]:
@@ -85,6 +96,7 @@ def _parameter_values(parameter: Parameter) -> dict[str, Any]:
         "name": parameter.name,
         "type": parameter.type.value,
         "default": list(default) if isinstance(default, tuple) else default,
+        "choices": list(parameter.choices) or None,
         "each": parameter.each or None,
         "help": parameter.help or None,
     }
@@ -111,7 +123,7 @@ def _lines(info: PackageInfo) -> Iterator[str]:
         ("conflicts", _requirements(manifest.conflicts)),
         ("provides", _provides(manifest)),
         ("owns", ", ".join(manifest.owns)),
-        *(("option", _option(name, manifest.options[name].requires)) for name in manifest.options),
+        *(("option", _option(option)) for option in manifest.options.values()),
         *(("parameter", _parameter(each)) for each in _parameters(manifest)),
         *(("asserts", name) for name in manifest.assertions),
     ]
@@ -128,17 +140,25 @@ def _provides(manifest: Manifest) -> str:
     functions = manifest.functions
     if not functions.provides:
         return ""
+    names = ", ".join(functions.provides)
+    if not functions.is_held:
+        return f"{names}, to nobody: it takes them away"
     clients = "every guest" if functions.clients == "*" else "the guests of its instances"
-    return f"{', '.join(functions.provides)} for {clients}"
+    return f"{names} for {clients}"
 
 
-def _option(name: str, requires: Mapping[str, str]) -> str:
-    return f"{name}, requires {_requirements(requires)}" if requires else name
+def _option(option: Option) -> str:
+    settings = (f"{name}={'on' if value else 'off'}" for name, value in option.booleans.items())
+    requires = f"requires {_requirements(option.requires)}" if option.requires else ""
+    text = ", ".join(filter(None, (option.name, requires, *settings)))
+    return f"{text}: {option.help}" if option.help else text
 
 
 def _parameter(parameter: Parameter) -> str:
     text = f"{parameter.name} ({parameter.type.value}), default {_default(parameter.default)}"
-    return f"{text}: {parameter.help}" if parameter.help else text
+    number = "any" if parameter.type.is_several else "one"
+    choices = f"; {number} of {', '.join(parameter.choices)}" if parameter.choices else ""
+    return f"{text}{choices}: {parameter.help}" if parameter.help else f"{text}{choices}"
 
 
 def _default(value: ParameterValue) -> str:

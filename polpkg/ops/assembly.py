@@ -85,7 +85,7 @@ class Assembly:
         owners = {owner.type for clients in table.values() for found in clients.values() for owner in found}
         ordinary = {owner.type for found in self.claims.ordinary.values() for owner in found}
         clients = {client for clients in table.values() for client in clients if client != "*"}
-        return frozenset(owners | ordinary | clients)
+        return frozenset(owners | ordinary | clients) - {""}
 
 
 def assemble(locked: Locked, project: Project) -> Assembly:

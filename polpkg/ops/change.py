@@ -393,12 +393,13 @@ class _Builder:
 
     def _system_files(self, assembly: Assembly) -> dict[str, bytes]:
         """The files by which the target labels the devices of instances at run time."""
-        from polpkg.ops.device_labels import device_labels
+        from polpkg.ops.device_labels import check_labelling, device_labels
 
         instances = (instance for each in assembly.instances.values() for instance in each)
         labels = device_labels(instances, mls=self.settings.mls)
         if not labels:
             return {}
+        check_labelling(assembly.claims)
         from polpkg.targets.devices.unit import device_files
 
         return device_files(labels)

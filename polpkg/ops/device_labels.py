@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from polpkg.packages.claims import Claims
     from polpkg.packages.instances import Instance
     from polpkg.targets.devices.unit import DeviceLabel
 
@@ -35,6 +36,19 @@ def device_labels(instances: Iterable[Instance], *, mls: bool = False) -> tuple[
             owners[name] = instance
             found.append(label)
     return tuple(sorted(found))
+
+
+def check_labelling(claims: Claims) -> None:
+    """The owner of policy-admin labels devices at run time.  Raises PolicyError `nobody-labels-devices` without one."""
+    if claims.owners("policy-admin", "*"):
+        return
+    from polpkg.errors import PolicyError
+
+    raise PolicyError(
+        "nobody-labels-devices",
+        "the policy is sealed, so nobody can label devices at run time, as instances with `pci` need it",
+        hint="remove sealed-policy, or the option `sealed` of score; or leave out `pci`",
+    )
 
 
 def _labels_of(instance: Instance, level: str) -> Iterator[DeviceLabel]:

@@ -16,6 +16,7 @@ from polpkg.packages.expectations import (
     NoFlow,
     Ownership,
 )
+from polpkg.packages.functions import NOBODY
 from polpkg.policy.abi import describe_availability, known_tables
 from polpkg.policy.analysis.access import Subject, constrained
 from polpkg.policy.analysis.access_sets import AccessSet, find_missing, rules_about
@@ -178,9 +179,9 @@ class Judge:
         claims = self.assembly.claims
         if wanted.client != EVERYTHING:
             self._type(wanted.common, "client", wanted.client)
-        for name in wanted.owners:
+        for name in set(wanted.owners) - {NOBODY}:
             self._type(wanted.common, "owners", name)
-        found = claims.owners(wanted.function, wanted.client)
+        found = claims.owners(wanted.function, wanted.client) or (NOBODY,)
         if set(found) == set(wanted.owners):
             return None
         client = "the host" if wanted.client == EVERYTHING else wanted.client

@@ -30,7 +30,10 @@ EVERY_CLIENT = "*"
 
 
 class Owner(NamedTuple):
-    """Who owns a function for a client: the type of its domain, and the instance or package as people call it."""
+    """Who owns a function for a client: the type of its domain, and the instance or package as people call it.
+
+    The type is empty for a package that takes the function away from everybody.
+    """
 
     type: str
     name: str
@@ -60,7 +63,7 @@ class Claims:
 
         For a host-wide function the client does not matter.
         """
-        return tuple(owner.type for owner in self.named_owners(function, client))
+        return tuple(owner.type for owner in self.named_owners(function, client) if owner.type)
 
     def named_owners(self, function: str, client: str) -> tuple[Owner, ...]:
         """The same, with what people call them."""
@@ -168,7 +171,7 @@ def _claims_on(function: str, chosen: Iterable[tuple[Manifest, tuple[Instance, .
         if function not in manifest.functions.provides:
             continue
         for instance in instances:
-            owner = Owner(instance.domain_type, str(instance))
+            owner = Owner(instance.domain_type if manifest.functions.is_held else "", str(instance))
             is_general = manifest.functions.clients == EVERY_CLIENT and not instance.named_types
             if host_wide or is_general:
                 claims.append(_Claim(owner, EVERY_CLIENT, of_declarer=False))

@@ -28,7 +28,7 @@
     [[owner]]                              # who owns a function for a client
     function = "domain-builder"
     client = "$prefix_$item_t"
-    owners = "$prefix_t"
+    owners = "$prefix_t"                   # or nobody
 
 Sources and targets are types or attributes, one or a list; `*` is every type, `-NAME` takes out, `self` as the target
 is the source itself.  They may be labels as well (`red_u:vm_r:app_t`), all of them: then constraints count, which rules

@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+NOBODY = "nobody"
+"""In place of an owner, in manifests and expectations: the function is taken away from everybody."""
+
 
 class Holding(Enum):
     """Who may hold a function."""

@@ -69,6 +69,7 @@ class Option:
     requires: Mapping[str, str] = field(default_factory=dict[str, str])
     fragments: tuple[str, ...] = ()
     booleans: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,13 @@ class Functions:
 
     `provides` is claimed for the clients of its instances; when `clients` is `*`, for every client by the instances
     that name none.  `guests` are the client types that the package itself declares, besides the items of its instances.
+    `is_held` is false for a package that takes its functions away from everybody.
     """
 
     provides: tuple[str, ...] = ()
     clients: str = ""
     guests: tuple[str, ...] = ()
+    is_held: bool = True
 
 
 @dataclass(frozen=True, slots=True)

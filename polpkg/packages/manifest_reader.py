@@ -6,7 +6,7 @@ import re
 from itertools import filterfalse
 from typing import TYPE_CHECKING
 
-from polpkg.packages.functions import FUNCTIONS
+from polpkg.packages.functions import FUNCTIONS, NOBODY
 from polpkg.packages.manifest import (
     Functions,
     InstanceTemplate,
@@ -143,7 +143,8 @@ def _functions(table: Table) -> Functions:
                 f"there is no function `{name}`",
                 hint=did_you_mean(name, FUNCTIONS) or f"functions are: {', '.join(FUNCTIONS)}",
             )
-    functions = Functions(provides, table.choice("clients", ("*",)), _identifiers(table, "guests"))
+    clients = table.choice("clients", ("*",))
+    functions = Functions(provides, clients, _identifiers(table, "guests"), table.choice("owner", (NOBODY,)) == "")
     table.finish()
     return functions
 
@@ -162,7 +163,8 @@ def _option(name: str, table: Table, package: str) -> Option:
     booleans = table.boolean_map("booleans")
     for boolean in filterfalse(is_identifier, booleans):
         table.table("booleans").report(boolean, "bad-identifier", f"`{boolean}` is not an identifier")
-    option = Option(name, _requirements(table, "requires", package), _file_names(table, "fragments"), booleans)
+    requires, fragments = _requirements(table, "requires", package), _file_names(table, "fragments")
+    option = Option(name, requires, fragments, booleans, table.text("help"))
     table.finish()
     return option
 

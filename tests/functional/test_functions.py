@@ -25,6 +25,7 @@ SETS = [
     ("netdom", "stordom", "xenstoredom"),
     ("vmv",),
     ("xen-compat", "stubdom", "domu-isolated", "domu-nomigrate"),
+    ("sealed-policy",),
 ]
 VERSIONS = ["4.14", "4.17.7", "4.19.2", "4.22.0"]
 SERVING = ("console", "net-backend", "block-backend", "xenstore")

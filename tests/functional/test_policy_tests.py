@@ -110,6 +110,11 @@ def test_an_owner_that_is_another(app):
     assert "expected app_t to own net-backend for domU_t: it is dom0_t" in done.err
     app('with = ["netdom"]\n[[owner]]\nfunction = "net-backend"\nclient = "domU_t"\nowners = "netdom_t"\n')
     assert call("test", "app").code == 0
+    nobody = '[[owner]]\nfunction = "policy-admin"\nowners = "nobody"\n'
+    app(nobody)
+    assert "expected nobody to own policy-admin for the host: it is dom0_t" in call("test", "app").err
+    app(f'with = ["sealed-policy"]\n{nobody}')
+    assert call("test", "app").code == 0
 
 
 def test_what_a_hypervisor_lacks_is_skipped_and_told(app):

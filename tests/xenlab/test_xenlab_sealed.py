@@ -1,26 +1,14 @@
 """A sealed policy: once it is at work, nobody changes it, dom0 included."""
 
-import json
-
 import pytest
 from xenlab.lab import Lab
-
-from polpkg.cli import boundary
 
 pytestmark = pytest.mark.xenlab
 
 
-@pytest.fixture
-def sealed(fits, policies, capsys):
-    """The policy; skips while the package `score` has no option for it."""
-    assert boundary.run(["info", "score", "--json"]) == 0
-    options = json.loads(capsys.readouterr().out)["options"]
-    if "sealed" not in json.dumps(options):
-        pytest.skip("the package score has no option `sealed`")
-    return policies.install("sealed", "vmv --option score:sealed")
-
-
-def test_nobody_changes_a_sealed_policy(sealed, drivers, boot):
+@pytest.mark.usefixtures("fits")
+def test_nobody_changes_a_sealed_policy(policies, drivers, boot):
+    sealed = policies.install("sealed", "vmv --option score:sealed")
     with boot(sealed, {"lab/drivers": drivers}) as box:
         box.wait_for_dom0(180)
         assert box.start_tools().status == 0

@@ -255,6 +255,18 @@ def test_host_wide_functions_have_one_owner():
     ]
 
 
+def test_a_function_may_be_taken_away_from_everybody():
+    keys = 'provides = ["policy-admin", "migration"]\nclients = "*"\nowner = "nobody"\n'
+    nobody = read_manifest(f'package = {{ name = "none", version = "1" }}\n[functions]\n{keys}')
+    found = claims(DOMU, VMV, nobody)
+    assert found.owners("policy-admin", "*") == found.owners("migration", "domU_t") == ()
+    assert found.owners("platform", "*") == ("dom0_t",)
+    assert (found.summary()["policy-admin"], found.summary()["migration"]) == ("none", "none")
+    assert contested(DOMU, nobody, package("admin", '"policy-admin"')) == [
+        ("contested-client", "admin and none both claim policy-admin for every client")
+    ]
+
+
 def test_what_a_parameter_takes_is_told_as_it_is_written():
     with pytest.raises(PolicyError) as caught:
         instances("[instances.vmv.a]\nguests = 'web'\n")

@@ -96,6 +96,7 @@ def test_the_smallest_manifest():
         ('versions = ">=4.14"', 'versions = "4.14"', "manifest-bad-specifier", 14),
         ('"domain-builder"', '"domain-bilder"', "manifest-unknown-function", 17),
         ('guests = ["extra_t"]', 'clients = "all"', "manifest-wrong-value", 18),
+        ('guests = ["extra_t"]', 'owner = "dom0"', "manifest-wrong-value", 18),
         ('["policy/audit.te"]', '["audit.te"]', "manifest-bad-path", 24),
         ('["policy/audit.te"]', '["policy/../x.te"]', "manifest-bad-path", 24),
         ('type = "table"', 'type = "tabel"', "manifest-wrong-value", 30),
