@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from polpkg.ops.probe import BootPolicy, ProbedHypervisor
+    from polpkg.targets.boot.path import BootFinding
     from polpkg.targets.receipt import PolicyRecord
 
 
@@ -54,14 +55,17 @@ def _probe_target(console: Console, place: PlaceOptions) -> ExitCode:
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.probe import probe_target
 
-    target = open_target(make_context(console), place.target)
-    found = probe_target(target)
+    context = make_context(console)
+    target = open_target(context, place.target)
+    found = probe_target(target, context.boot_paths())
     document = {
         "target": target.name,
         "hypervisors": [_values(each) for each in found.hypervisors],
         "named": [_named_values(policy) for policy in found.named],
+        "boot": [each._asdict() for each in found.boot],
     }
-    console.answer(document, "\n".join([*_lines(found.hypervisors), *map(_named_line, found.named)]))
+    lines = [*_lines(found.hypervisors), *map(_named_line, found.named), *_boot_lines(found.boot)]
+    console.answer(document, "\n".join(lines))
     usable = found.named or any(each.file.is_usable for each in found.hypervisors)
     return ExitCode.OK if usable else ExitCode.TARGET
 
@@ -115,6 +119,16 @@ def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
         yield f"  FLASK: yes; ABI {probed.file.fingerprint[:12]}{known}"
         text = visible(f"booted with {probed.policy.path}, {_state(probed.policy)}")
         yield from wrap(text, 80, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _boot_lines(found: Sequence[BootFinding]) -> Iterator[str]:
+    from textwrap import wrap
+
+    from polpkg.cli.render import visible
+
+    for each in found:
+        text = f"{'!' if each.is_wrong else 'note:'} {visible(each.message)} [{each.code}]"
+        yield from wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def _state(policy: BootPolicy) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from polpkg.packages.transport.settings import NetworkSettings, Progress
     from polpkg.plugin.manager import Plugins
     from polpkg.policy.backends.backend import Backend
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.target import Target
 
 _LOCAL = frozenset((BUNDLED, PATH))
@@ -262,6 +263,10 @@ class Context:
             hint = did_you_mean(name, known) or f"there are {', '.join(sorted(known))}"
             raise UsageError("unknown-backend", f"there is no backend `{name}`", hint=hint)
         return self.plugins.load(known[name])()
+
+    def boot_paths(self) -> tuple[BootPath, ...]:
+        """Every way to boot that is registered, polpkg's own first."""
+        return tuple(self.plugins.load(component)() for component in self.plugins.boot_paths.values())
 
     def open_target(self, root: Path | None, image: Path | None, host: str | None, *, create: bool = False) -> Target:
         """The target that the options name; a tree that is not there is made when `create` is true."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, TargetError
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.placing import find_boot_path
+from polpkg.targets.boot.set_up import inspect_boot
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_generation
 from polpkg.targets.probe import probe_hypervisors, read_contents
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from polpkg.policy.abi import Abi
     from polpkg.policy.policydb import PolicyDb
+    from polpkg.targets.boot.path import BootFinding, BootPath
     from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import PolicyRecord, Receipt
     from polpkg.targets.target import Target
@@ -48,14 +53,18 @@ class ProbedHypervisor(NamedTuple):
 
 
 class ProbedTarget(NamedTuple):
-    """The hypervisor files of a target by path, and its policies that were made for a release which was only named."""
+    """The hypervisor files of a target by path, and its policies that were made for a release which was only named.
+
+    `boot`: what was found about how it boots.
+    """
 
     hypervisors: tuple[ProbedHypervisor, ...]
     named: tuple[PolicyRecord, ...]
+    boot: tuple[BootFinding, ...] = ()
 
 
-def probe_target(target: Target) -> ProbedTarget:
-    """What `target` boots, and with which policies.
+def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) -> ProbedTarget:
+    """What `target` boots, with which policies, and what `boot_paths` find about it.
 
     Raises TargetError `no-hypervisor` when there is neither a file nor a policy for a named release, `damaged-receipt`,
     and what reading files raises.
@@ -76,7 +85,7 @@ def probe_target(target: Target) -> ProbedTarget:
         )
         for each in found
     )
-    return ProbedTarget(tuple(hypervisors), named)
+    return ProbedTarget(tuple(hypervisors), named, inspect_boot(target, policies, boot_paths))
 
 
 def _boot_policy(target: Target, receipt: Receipt | None, hypervisor: HypervisorFile) -> BootPolicy:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import NetworkError, PolicyError, PolpkgError, TargetError, TrustError, UsageError
 from polpkg.ops.installed import read_inputs
+from polpkg.targets.boot.set_up import inspect_boot
 from polpkg.targets.generations import current_generation
 from polpkg.targets.layout import CURRENT, LOCK_FILE, PROJECT, RECEIPT_FILE, generation_path
 from polpkg.targets.verify import verify_files
@@ -43,7 +44,8 @@ class Verification:
     """What was found.
 
     `generation`: None when polpkg's own records are damaged.  `drift`: what was compared and differs.  `skipped`: what
-    could not be compared, and why.  `rebuilt`: how many policies came out the same when they were built again.
+    could not be compared, and why, and what else a person should know.  `rebuilt`: how many policies came out the same
+    when they were built again.
     """
 
     generation: int | None
@@ -70,18 +72,21 @@ def verify_target(context: Context, target: Target) -> Verification:
         return Verification(None, (Finding("damaged", CURRENT, error.message),), (), 0)
     if receipt is None:
         raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
+    found_at_boot = inspect_boot(target, receipt.policies, context.boot_paths())
+    drift += [Finding(each.code, each.path, each.message) for each in found_at_boot if each.is_wrong]
+    told = tuple(each.message for each in found_at_boot if not each.is_wrong)
     try:
         installed = read_inputs(target, receipt)
     except PolicyError as error:
         damaged = Finding("damaged", generation_path(receipt.generation), error.message)
-        return Verification(receipt.generation, (*drift, damaged), (), 0)
+        return Verification(receipt.generation, (*drift, damaged), told, 0)
     except TargetError as error:  # a file of the generation was changed, which is among the drift
         reason = f"the lock and the policy were not looked at: {error.message}"
-        return Verification(receipt.generation, tuple(drift), (reason,), 0)
+        return Verification(receipt.generation, tuple(drift), (*told, reason), 0)
     drift += _stale(installed)
     drift += _records(installed)
     found = tuple(_rebuild(context, target, installed))
-    skipped = tuple(each.reason for each in found if isinstance(each, _Skipped))
+    skipped = (*told, *(each.reason for each in found if isinstance(each, _Skipped)))
     drift += [each for each in found if isinstance(each, Finding)]
     return Verification(receipt.generation, tuple(drift), skipped, sum(1 for each in found if each is None))
 

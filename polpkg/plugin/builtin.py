@@ -64,8 +64,13 @@ def polpkg_register_targets() -> tuple[Component, ...]:
 
 @hookimpl
 def polpkg_register_boot_paths() -> tuple[Component, ...]:
-    """The boot paths that are told by where a hypervisor file lies."""
+    """Two that are told by where a hypervisor file lies, and others that are found and told of."""
     return (
         Component("grub", "GRUB, which pairs files in /boot by name", "polpkg.targets.boot.grub:GrubBootPath"),
         Component("xen.efi", "the EFI program with its configuration", "polpkg.targets.boot.efi:EfiBootPath"),
+        Component("pxelinux", "PXELINUX and its family, with mboot.c32", "polpkg.targets.boot.others:PxelinuxBootPath"),
+        Component("ipxe", "scripts of iPXE", "polpkg.targets.boot.others:IpxeBootPath"),
+        Component("device-tree", "Xen on Arm, dom0less too", "polpkg.targets.boot.others:DeviceTreeBootPath"),
+        Component("imagebuilder", "U-Boot scripts of ImageBuilder", "polpkg.targets.boot.others:ImageBuilderBootPath"),
+        Component("built-in", "a policy linked into the hypervisor", "polpkg.targets.boot.others:BuiltInBootPath"),
     )

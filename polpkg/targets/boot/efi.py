@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.targets.boot.naming import policy_name_for_efi
-from polpkg.targets.boot.path import BootFileContent, SetUp, xen_options
+from polpkg.targets.boot.path import BootFileContent, BootFinding, SetUp, xen_options
 from polpkg.targets.layout import BOOT, EFI_FALLBACK_PREFIX, POLICY_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from polpkg.targets.boot.path import Served
     from polpkg.targets.boot.xen_cfg import XenConfig
@@ -44,6 +44,18 @@ class EfiBootPath:
             files |= found.files
             notes += found.notes
         return SetUp(files, tuple(notes))
+
+    def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
+        """What keeps a program from its policy; a configuration that is not as it should be is drift already."""
+        for each in served:
+            if self.starts(each.hypervisor):
+                yield from _check(target, each)
+
+
+def _check(target: Target, served: Served) -> Iterable[BootFinding]:
+    """Whether the hypervisor takes the policy that was placed for it."""
+    for note in _set_up(target, served).notes:
+        yield BootFinding("boot-configuration-elsewhere", served.hypervisor, note)
 
 
 def _set_up(target: Target, served: Served) -> SetUp:

@@ -21,7 +21,7 @@ from polpkg.targets.layout import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from polpkg.targets.boot.path import Served
+    from polpkg.targets.boot.path import BootFinding, Served
     from polpkg.targets.target import Target
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*")
@@ -49,6 +49,7 @@ class GrubBootPath:
         """
         if not served or not _has_grub(target):
             return SetUp()
+        from polpkg.targets.boot.grub_check import missing_entries
         from polpkg.targets.boot.grub_script import Row, render_script
 
         with_entry = find_entries(served)
@@ -71,7 +72,14 @@ class GrubBootPath:
         }
         if len(files) > 1:
             files[BOOT_STATE] = _trial(served)
-        return SetUp(files, tuple(_odd_names(served)))
+        return SetUp(files, (*_odd_names(served), *missing_entries(target, with_entry)))
+
+    def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
+        """What grub.cfg would boot; nothing where there is no GRUB."""
+        from polpkg.targets.boot.grub_check import check_grub, find_configuration
+
+        if _has_grub(target) or find_configuration(target):
+            yield from check_grub(target, find_entries(each for each in served if self.starts(each.hypervisor)))
 
 
 def _has_grub(target: Target) -> bool:

@@ -66,8 +66,13 @@ polpkg_root() {
   fi
 }
 
+# A file of /boot as GRUB calls it; it need not exist yet.
 polpkg_path() {
-  make_system_path_relative_to_its_root "$1"
+  base=$(make_system_path_relative_to_its_root "@BOOT@")
+  case "$1" in
+    @BOOT@/*) echo "${base%/}${1#@BOOT@}" ;;
+    *) make_system_path_relative_to_its_root "$1" ;;
+  esac
 }
 
 polpkg_device() {

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from polpkg.targets.target import Target
 
@@ -45,6 +45,19 @@ class SetUp(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class BootFinding(NamedTuple):
+    """What was found about how a target boots.
+
+    `code`: kebab-case.  `path`: the file that it is about.  `is_wrong`: the installed policy would not be enforced, or
+    not found; otherwise it is told for a person to know.
+    """
+
+    code: str
+    path: str
+    message: str
+    is_wrong: bool = True
+
+
 class BootPath(Protocol):
     """One way in which hypervisors are started."""
 
@@ -59,6 +72,13 @@ class BootPath(Protocol):
 
     def policy_path(self, hypervisor: str) -> str:
         """Where the policy for the hypervisor file at this path has to be."""
+        ...
+
+    def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
+        """What is found about how `target` boots, by the content of what its boot loader reads.
+
+        `served` are the hypervisors that it starts, or all when it starts none; there may be none.  Raises TargetError.
+        """
         ...
 
     def set_up(self, target: Target, served: Sequence[Served]) -> SetUp:

@@ -17,7 +17,7 @@ from polpkg.targets.layout import POLICYDB_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from polpkg.targets.boot.path import BootFileContent, BootPath
+    from polpkg.targets.boot.path import BootFileContent, BootFinding, BootPath
     from polpkg.targets.receipt import PolicyRecord
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
@@ -50,6 +50,21 @@ def boot_set_up(
         files |= found.files
         notes += found.notes
     return SetUp(files, tuple(notes))
+
+
+def inspect_boot(
+    target: Target, policies: Iterable[PolicyRecord], boot_paths: Sequence[BootPath] = BOOT_PATHS
+) -> tuple[BootFinding, ...]:
+    """What all boot paths find about how `target` boots hypervisors with `policies`.
+
+    A boot path that starts none of them is asked with all of them: it may know another way to boot one.
+    """
+    all_served = find_served(target, policies)
+    findings: list[BootFinding] = []
+    for boot_path in boot_paths:
+        started = tuple(each for each in all_served if boot_path.starts(each.hypervisor))
+        findings += boot_path.inspect(target, started or all_served)
+    return tuple(findings)
 
 
 def find_served(target: Target, policies: Iterable[PolicyRecord], confirmed: int | None = None) -> tuple[Served, ...]:
