@@ -100,7 +100,7 @@ oracles:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing$$missing ..."; \
 		export DEBIAN_FRONTEND=noninteractive; \
-		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools' \
+		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools grub-common' \
 			</dev/null >/dev/null || echo "Could not install them."; \
 	fi; \
 	for tool in $(ORACLES); do command -v $$tool >/dev/null || echo "$$tool is missing: tests that need it are skipped"; done

@@ -54,7 +54,7 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Menu:
-    """What a run of a script leaves: the entries, titles and ids of what is at the top (submenus too), and variables."""
+    """What a run of a script leaves: entries, titles and ids of what is at the top (submenus too), and variables."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     tops: list[tuple[tuple[str], tuple[str]]] = field(default_factory=list[tuple[tuple[str], tuple[str]]])
