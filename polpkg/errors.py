@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from polpkg.diagnostics import Diagnostic, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class ExitCode(IntEnum):
@@ -104,13 +104,13 @@ class ResolutionError(PolpkgError):
         *,
         origin: Origin | None = None,
         hint: str = "",
-        derivation: tuple[str, ...] = (),
-        derivation_full: tuple[str, ...] = (),
+        derivation: Sequence[str] = (),
+        derivation_full: Sequence[str] = (),
     ) -> None:
         """An error with the proof that there is no answer; without a longer form of it, there is only one."""
         super().__init__(code, message, origin=origin, hint=hint)
-        self.derivation = derivation
-        self.derivation_full = derivation_full or derivation
+        self.derivation = tuple(derivation)
+        self.derivation_full = derivation_full or self.derivation
 
 
 class TrustError(PolpkgError):

@@ -76,7 +76,7 @@ def derivation_lines(error: ResolutionError, *, whole: bool) -> list[str]:
     """The proof that no set of versions fits, indented; `whole`: not the short form of a long one."""
     lines = error.derivation_full if whole else error.derivation
     shown = [f"  {visible(line)}".rstrip() for line in lines]
-    if lines != error.derivation_full:
+    if len(lines) < len(error.derivation_full):
         shown.append(f"  (--verbose shows all {len(error.derivation_full)} steps of the proof)")
     return shown
 

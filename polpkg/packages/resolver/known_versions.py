@@ -28,6 +28,7 @@ class KnownVersions:
         self.all = (1 << len(self.releases)) - 1
         self._plain = plain_releases(release.version for release in self.releases)
         self._matching: dict[str, int] = {}
+        self._described: dict[int, str] = {}
 
     def matching(self, specifier: str) -> int:
         """The versions that lie in `specifier`."""
@@ -69,6 +70,11 @@ class KnownVersions:
 
     def describe(self, versions: int) -> str:
         """A non-empty version set in words: `vmv` for all of several, `vmv 1.0`, `vmv >=1.1`, `vmv 1.0 or 1.2`."""
+        if versions not in self._described:
+            self._described[versions] = self._describe(versions)
+        return self._described[versions]
+
+    def _describe(self, versions: int) -> str:
         numbers = numbers_in(versions)
         texts = [self.releases[number].version for number in numbers]
         if len(texts) == 1:

@@ -108,7 +108,13 @@ def test_hints(refusal, releases, requirements, request_fields, hint):
 
 
 def test_a_failure_is_the_same_every_time(refusal_of):
-    assert refusal_of(pigeonhole(5)).derivation_full == refusal_of(pigeonhole(5)).derivation_full
+    assert list(refusal_of(pigeonhole(5)).derivation_full) == list(refusal_of(pigeonhole(5)).derivation_full)
+
+
+@pytest.mark.parametrize("guests", [2, 3, 5, 6])
+def test_the_length_of_a_proof_is_known_before_it_is_put_into_words(refusal_of, guests):
+    whole = refusal_of(pigeonhole(guests)).derivation_full
+    assert len(whole) == len(list(whole))
 
 
 def test_a_requirement_on_itself(refusal, memory_index):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _EFFORT = 100_000
 _CONFLICTS = 300
+_HOPELESS = 1000
+"""Premises of a proof above which none of the same facts will be short enough to be read."""
 
 
 class Core(NamedTuple):
@@ -125,7 +127,9 @@ class _Reduction:
         return True
 
     def _shorten(self) -> None:
-        """Look at the facts in other orders, for a proof of fewer steps."""
+        """Look at the facts in other orders, for a proof of fewer steps; not where none could be short."""
+        if _length(self._proof) > _HOPELESS:
+            return
         for facts in (self._facts, self._facts[::-1]):
             found = refute(facts, max(self._conflicts, _CONFLICTS))
             if found.proof is not None and _length(found.proof) < _length(self._proof):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from polpkg.packages.resolver.solver.provider import DependencyProvider
 
 _FAR = 50
+_PATIENCE = 4
+"""How many times in a row a far jump is replaced by a single step back."""
 
 
 def solve(provider: DependencyProvider, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility:
@@ -77,7 +79,7 @@ class _Search:
         self._troubled: set[str] = set()
         self._changed: dict[str, int] = {}
         self._late: list[tuple[int, Incompatibility]] = []
-        self._may_linger = False
+        self._steps_back = 0
 
     def run(self, requested: Iterable[Incompatibility]) -> Mapping[str, int] | Incompatibility | None:
         """As `solve`; None when more conflicts were met than the limit allows."""
@@ -112,7 +114,7 @@ class _Search:
                 return conflict
         before = self._solution.known[package]
         self._solution.decide(package, version)
-        self._may_linger = True
+        self._steps_back = 0
         self._note(package, before)
         return None
 
@@ -130,14 +132,14 @@ class _Search:
         return None
 
     def _go_back(self, level: int) -> None:
-        """Take the search back to `level`; where that is far, only by one decision, unless that has just been tried.
+        """Take the search back to `level`; where that is far, only by one decision, unless that was tried in vain.
 
         Most of what a far jump throws away would be decided again in the same way (Nadel and Ryvchin, "Chronological
         Backtracking", 2018).
         """
-        if self._may_linger and self._solution.level - level > _FAR:
+        if self._solution.level - level > _FAR and self._steps_back < _PATIENCE:
             level = self._solution.level - 1
-            self._may_linger = False
+            self._steps_back += 1
         self._order.touch(sorted(self._solution.backtrack(level)))
         self._changed.clear()
 

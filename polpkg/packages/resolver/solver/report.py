@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Sequence
+from functools import cached_property
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 from polpkg.packages.resolver.solver.cause import (
     Conflicting,
@@ -42,19 +45,44 @@ class Describe(Protocol):
 class Report(NamedTuple):
     """A proof in lines.  `short` is `whole` unless that is long; then it names what cannot go together."""
 
-    short: tuple[str, ...]
-    whole: tuple[str, ...]
+    short: Sequence[str]
+    whole: Sequence[str]
 
 
 def report(core: Core, describe: Describe) -> Report:
     """The proof of `core` in words."""
     words = _Words(describe)
-    if isinstance(core.proof.cause, Derived):
-        whole = _Proof(words).lines(core.proof)
-    else:
-        whole = (f"1. Because {words.fact(core.proof, core.proof.cause)}, no set of versions fits.",)
-    short = whole if len(whole) <= LONGEST else summary(core, words.fact, len(whole), LONGEST)
-    return Report(short, whole)
+    if not isinstance(core.proof.cause, Derived):
+        only = (f"1. Because {words.fact(core.proof, core.proof.cause)}, no set of versions fits.",)
+        return Report(only, only)
+    whole = _WholeProof(core.proof, words)
+    if len(whole) <= LONGEST:
+        return Report(whole.lines, whole.lines)
+    return Report(summary(core, words.fact, len(whole), LONGEST), whole)
+
+
+class _WholeProof(Sequence[str]):
+    """The lines of a proof, put into words when they are looked at; most long proofs are never read."""
+
+    def __init__(self, proof: Incompatibility, words: _Words) -> None:
+        self._proof = proof
+        self._words = words
+        self._length = sum(_pieces(step) for step in steps_of(proof))
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """All lines."""
+        return _Proof(self._words).lines(self._proof)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return self.lines[index]
 
 
 class _Words:
@@ -136,6 +164,12 @@ class _Proof:
         by = f"by {_and([str(number) for number in sorted(earlier)])}" if earlier else ""
         parts = [*filter(None, (by,)), *facts]
         return ", and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _pieces(step: Incompatibility) -> int:
+    """Into how many smaller ones `_in_pieces` divides a derived step: the first premise, and two others in each."""
+    others = len(step.cause.premises) - 1 if isinstance(step.cause, Derived) else 0
+    return max(1, ceil(others / (_PREMISES - 1)))
 
 
 def _in_pieces(step: Incompatibility) -> Iterator[tuple[list[Incompatibility], Incompatibility]]:
