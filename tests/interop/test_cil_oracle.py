@@ -224,6 +224,7 @@ WITH_LEVELS = """
 (user system_u) (userrole system_u object_r) (userrole system_u system_r)
 (userlevel system_u low) (userrange system_u everything)
 (user small_u) (userrole small_u system_r)
+(userlevel small_u (s0)) (userrange small_u ((s0) (s1)))
 (userlevel small_u (s0 (c0))) (userrange small_u ((s0 (c0)) (s1 (c0 (range c2 c3)))))
 (sidcontext xen (system_u system_r xen_t everything))
 (sidcontext dom0 (system_u system_r dom0_t (low some)))

@@ -143,11 +143,14 @@ class Summaries:
             yield UserDeclaration(place, name, NameSet(known), levels.get(name), ranges.get(name))
 
     def _clearances(self, keyword: str, kind: str) -> dict[str, Any]:
-        """The levels or ranges of users; none without MLS."""
+        """The levels or ranges of users, none without MLS; of several the last, as in `cil_resolve_userlevel`.
+
+        `checkpolicy -C` writes them again for a user that an optional block requires.
+        """
         found: dict[str, Any] = {}
-        for name, item in self._declared(keyword).items() if self._mls else ():
+        for item in self._definitions.items[keyword] if self._mls else ():
             try:
-                found[name] = getattr(self._definitions, kind)(item.values[1], item)
+                found[item.values[0]] = getattr(self._definitions, kind)(item.values[1], item)
             except CilProblem as problem:
                 self._problems.append(problem.diagnostic(item.frame))
         return found
