@@ -129,14 +129,15 @@ class Summaries:
         return found
 
     def users(self) -> Iterator[Statement]:
-        """One declaration for each user."""
+        """One declaration for each user; roles and users that are declared twice are findings."""
         roles: dict[str, list[str]] = {i.values[0]: [] for i in self._definitions.items["user"]}
         places = {i.values[0]: i.place for i in reversed(self._definitions.items["user"])}
         for item in self._definitions.items["userrole"]:
             user, role = (str(value) for value in item.values)
             places.setdefault(user, item.place)
             roles.setdefault(user, []).extend(self._definitions.roles(role))
-        self._declared("user")
+        for keyword in ("role", "user"):
+            self._declared(keyword)
         levels, ranges = self._clearances("userlevel", "level"), self._clearances("userrange", "range")
         for name, place in places.items():
             known = tuple(role for role in dict.fromkeys(roles[name]) if role != OBJECT_ROLE)

@@ -159,6 +159,8 @@ def test_a_parameter_stands_only_for_its_own_kind():
         ("(macro m () (call m ())) (call m ())", "recursive-macro"),
         ("(macro m () (call n ())) (macro n () (call m ())) (call n ())", "recursive-macro"),
         ("(call m ())", "unknown-macro"),
+        ("(role r) (role r)", "duplicate-symbol"),
+        ("(user u) (user u)", "duplicate-symbol"),
         ("(macro m ()) (macro m ())", "duplicate-symbol"),
         ("(macro m ((type a) (role a)))", "duplicate-symbol"),
         ("(macro m ((type a))) (call m ())", "syntax-error"),
