@@ -39,12 +39,14 @@ class Source:
 class Frame:
     """One level of a macro stack: text of `source` is being read because `macro` was called at `called_at`.
 
-    The root frame, which reads the fragment itself, has no macro and no caller.
+    The root frame, which reads the fragment itself, has no macro and no caller.  `missing` is the number of the first
+    argument that the macro uses and the call leaves out or empty; 0 for none.
     """
 
     source: Source
     macro: str = ""
     called_at: Place | None = None
+    missing: int = field(default=0, compare=False)
 
 
 class Place(NamedTuple):

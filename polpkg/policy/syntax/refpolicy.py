@@ -56,7 +56,7 @@ class RefpolicyText:
         restored = self._frames.get(key)
         if restored is None:
             caller = self._restore(called_at) if called_at else None
-            restored = self._frames[key] = Frame(origin.source, frame.macro, caller)
+            restored = self._frames[key] = Frame(origin.source, frame.macro, caller, frame.missing)
         return Place(restored, origin.line, origin.column)
 
     def _in_fragment(self, place: Place) -> Place:

@@ -58,6 +58,8 @@ CASES = {
         "define(`rule', `allow $1 xen_t:domain creat;')\nrule(dom0_t)",
         "define(`a', `b($1)')define(`b', `c($1)')define(`c', `allow $1 xen_t:domain;')\na(dom0_t)",
         "define(`open', `allow",
+        "define(`rule', `allow $1 $2:domain create;\nallow $1 $2:mmu stat;')\nrule(dom0_t)\nrule(, xen_t)",
+        "define(`open', `x')\nopen(dom0_t",
         "xen_at_least(four, 20)",
         "for_each_owner(`kitchen', dom0_t, `x')",
     ],

@@ -105,7 +105,7 @@ class Processor:
             self._scan(self._blocks[-1])
         if self._calls:
             call = self._calls[-1]
-            self._fail_at_end(f"the argument list of `{call.macro.name}'", call.mark[0], call.mark[1])
+            self._fail_at_end(f"the argument list of `{call.macro.name}'", *call.mark[:2], hint="is a `)' missing?")
 
     def finish(self) -> Expansion:
         """The result."""
@@ -314,7 +314,7 @@ class Processor:
             sink.add(block, start, len(text))
             block.position = len(text)
             if not self._settle():
-                self._fail_at_end("a quotation", *where)
+                self._fail_at_end("a quotation", *where, hint="is its closing quote missing?")
             block = self._blocks[-1]
             start = block.position
 

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class Level:
     """A frame in the making: `source` is read because `macro` was called at `offset` of `caller`."""
 
-    __slots__ = ("caller", "depth", "frame", "macro", "offset", "source")
+    __slots__ = ("caller", "depth", "frame", "macro", "missing", "offset", "source")
 
     def __init__(self, source: Source, macro: str = "", caller: Level | None = None, offset: int = 0) -> None:
         self.source = source
+        self.missing = 0
         self.macro = macro
         self.caller = caller
         self.offset = offset
@@ -172,7 +173,7 @@ class Places:
             here = here.caller
         frame = here.frame or Frame(here.source, here.macro)
         for here in reversed(missing):
-            here.frame = frame = Frame(here.source, here.macro, self._point(frame, here.offset))
+            here.frame = frame = Frame(here.source, here.macro, self._point(frame, here.offset), here.missing)
         return frame
 
     def line(self, source: Source, offset: int) -> int:

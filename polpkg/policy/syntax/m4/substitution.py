@@ -33,6 +33,8 @@ def substitute(macro: Macro, arguments: list[Argument], call: tuple[Level, int, 
             filled.add_literal(start, end)
         if reference != NOTHING:
             filled.add_reference(reference, end, arguments, bound)
+            if reference > 0 and (reference > len(arguments) or not arguments[reference - 1].text.text):
+                levels.leave_out(reference)
         if filled.length > bound:
             processor.fail_limit("text", level, offset)
     return Text("".join(filled.parts), filled.marks)
@@ -48,6 +50,11 @@ class _Levels:
         self._caller = caller
         self._offset = offset
         self._made: dict[int, Level] = {}
+
+    def leave_out(self, argument: int) -> None:
+        """Remember that the call leaves an argument out, which the macro uses."""
+        for level in self._made.values():
+            level.missing = min(level.missing or argument, argument)
 
     def of(self, source: Source) -> Level:
         level = self._made.get(id(source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from polpkg.diagnostics import Diagnostic
+from polpkg.diagnostics import Diagnostic, Note
 from polpkg.policy.ir.statements import Context, Level, LevelRange, NameSet
 from polpkg.policy.syntax.te.lexer import Words, is_identifier, is_number
 from polpkg.policy.syntax.te.words import RESERVED
@@ -35,8 +35,14 @@ class SyntaxProblem(Exception):  # noqa: N818 - a signal inside the parser, turn
         self.index, self.message, self.hint, self.code = index, message, hint, code
 
     def diagnostic(self, words: Words) -> Diagnostic:
-        """The finding to report."""
+        """The finding to report: inside a macro that lacks an argument, most likely that."""
         place = words.place(self.index if self.shown is None else self.shown)
+        for step in place.stack():
+            frame = step.frame
+            if frame.missing and frame.called_at is not None:
+                message = f"macro `{frame.macro}` uses argument {frame.missing}, which this call leaves out"
+                note = Note(f"without it: {self.message}", place.origin())
+                return Diagnostic.at(frame.called_at, "missing-argument", message, notes=(note,))
         return Diagnostic.at(place, self.code, self.message, hint=self.hint)
 
 

@@ -109,11 +109,19 @@ class _Parser(RoleStatements):
                 self.read_statement()
             except SyntaxProblem as problem:
                 if (cut := self._cut_off(start, problem)) is not None:
-                    self.problems.append(cut.diagnostic(self.words))
+                    self._report(cut)
                     self.at = cut.index
                     continue
-                self.problems.append(problem.diagnostic(self.words))
+                self._report(problem)
                 self._recover(start, problem)
+
+    def _report(self, problem: SyntaxProblem) -> None:
+        """Adds a finding; of what one call leaves out, the first."""
+        new = problem.diagnostic(self.words)
+        if new.code != "missing-argument" or all(
+            (new.origin, new.message) != (known.origin, known.message) for known in self.problems
+        ):
+            self.problems.append(new)
 
     def read_statement(self) -> None:
         """Reads the statement that begins here.  Raises SyntaxProblem."""
