@@ -148,6 +148,12 @@ def _generation_files(target: Target, plan: Plan, wanted: WantedState) -> dict[s
     return {**wanted.files, **backups, PLAN_FILE: render_document(plan_document(plan))}
 
 
+def _digests(plan: Plan, files: Mapping[str, bytes]) -> dict[str, str]:
+    """The digest of each file of the new generation: the plan has those of the large ones."""
+    known = plan.new_generation.files if plan.new_generation else dict[str, str]()
+    return {path: known[path] if path in known else digest(content) for path, content in files.items()}
+
+
 def _receipt(plan: Plan, wanted: WantedState, files: Mapping[str, bytes], created: str, polpkg: str) -> Receipt:
     return Receipt(
         plan.generation,
@@ -158,7 +164,7 @@ def _receipt(plan: Plan, wanted: WantedState, files: Mapping[str, bytes], create
         plan.packages,
         plan.functions,
         plan.policies,
-        {path: digest(content) for path, content in files.items()},
+        _digests(plan, files),
         wanted.unusable,
     )
 
@@ -197,7 +203,8 @@ def _prepare(
     if isinstance(plan.new_generation, WriteGeneration):
         folder = unfinished_path(journal.generation)
         target.write_tree(folder, files)
-        _read_back(target, folder, {path: digest(content) for path, content in files.items()})
+        written = ((f"{folder}/{path}", content) for path, content in files.items())
+        _refuse_damage(target, next((path for path, content in written if target.read(path) != content), None))
     else:
         there = (each for each in journal.changes if each.source != BESIDE)
         _read_back(target, folder, {each.source: each.after for each in there if each.source and each.after})

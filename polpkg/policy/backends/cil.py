@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
-from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order
+from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order, joined
 from polpkg.policy.ir.linked import (
     Foreign,
     LinkedAvRule,
@@ -30,6 +30,7 @@ from polpkg.policy.ir.linked import (
     bits,
 )
 from polpkg.policy.ir.statements import (
+    AvKind,
     BooleanOperator,
     ConstraintConnective,
     ConstraintOperator,
@@ -61,6 +62,7 @@ _COMPARISONS = {
     ConstraintOperator.DOMBY: "domby",
     ConstraintOperator.INCOMP: "incomp",
 }
+_AV_RULES = {kind: kind.name.lower() for kind in AvKind}
 _TYPE_RULES = {
     TypeRuleKind.TYPE_TRANSITION: "typetransition",
     TypeRuleKind.TYPE_MEMBER: "typemember",
@@ -83,7 +85,7 @@ def emit_cil(policy: LinkedPolicy, *, neverallows: bool = True, origins: bool = 
     """
     emitter = _Emitter(policy, origins=origins)
     emitter.check_names()
-    return "".join(f"{line}\n" for line in emitter.lines(neverallows=neverallows))
+    return joined(emitter.lines(neverallows=neverallows))
 
 
 def statements(policy: LinkedPolicy) -> Iterator[str]:
@@ -98,7 +100,10 @@ class _Emitter:
         self.policy = policy
         self.names = Naming(policy)
         self.sets = Sets(policy)
+        self.set_names: dict[str, str] = {}
+        self.new_sets: list[str] = []
         self.origins = origins
+        self._permission_texts: dict[tuple[int, int], str] = {}
 
     def check_names(self) -> None:
         names = self.names
@@ -127,8 +132,8 @@ class _Emitter:
             line for item in told_apart(policy.conditionals) if _has_rules(item) for line in self.conditional(item)
         )
         if neverallows:
-            for number, rule in enumerate(policy.neverallows):
-                yield from self.assertion(number, rule)
+            for rule in policy.neverallows:
+                yield from self.assertion(rule)
         yield from (line for item in policy.constraints for line in self.constraint(item))
         for name, context in zip(policy.abi.initial_sids, policy.initial_sids, strict=True):
             if context is not None:
@@ -231,9 +236,17 @@ class _Emitter:
 
     def av_rule(self, rule: LinkedAvRule) -> str:
         kind, source, target, security_class, value, _ = rule
-        types, permissions = self.names.types, self.names.permissions(security_class, value)
-        what = f"({self.names.classes[security_class]} {_list(permissions)})"
-        return f"({kind.name.lower()} {types[source]} {types[target]} {what})"
+        types = self.names.types
+        return f"({_AV_RULES[kind]} {types[source]} {types[target]} {self.permissions(security_class, value)})"
+
+    def permissions(self, security_class: int, value: int) -> str:
+        """A class and some of its permissions."""
+        text = self._permission_texts.get((security_class, value))
+        if text is None:
+            granted = _list(self.names.permissions(security_class, value))
+            text = f"({self.names.classes[security_class]} {granted})"
+            self._permission_texts[security_class, value] = text
+        return text
 
     def type_rule(self, rule: LinkedTypeRule) -> str:
         types = self.names.types
@@ -257,32 +270,42 @@ class _Emitter:
 
         return fold(conditional.expression, boolean_arity, write)
 
-    def assertion(self, number: int, rule: LinkedNeverallow) -> Iterator[str]:
-        """An assertion, with an attribute of its own for each side."""
+    def assertion(self, rule: LinkedNeverallow) -> Iterator[str]:
+        """An assertion, below the attributes that it is the first to need."""
+        what = self.permissions(rule.security_class, rule.permissions)
+        sources = self.sets.text(rule.sources, self.set_name)
+        targets = self.sets.text(rule.targets, self.set_name) if rule.targets else ""
+        if self.new_sets:
+            yield from self.new_sets
+            self.new_sets.clear()
         if rule.name:
             yield f"; {rule.name}"
-        what = f"({self.names.classes[rule.security_class]} {_list(self.names.permissions(*rule[3:5]))})"
-        sources, targets = f"assertion_{number}_sources", f"assertion_{number}_targets"
-        yield from self.attribute(sources, rule.sources)
         if rule.on_self:
             yield f"(neverallow {sources} self {what})"
-        if rule.targets:
-            yield from self.attribute(targets, rule.targets)
+        if targets:
             yield f"(neverallow {sources} {targets} {what})"
 
-    def attribute(self, name: str, members: int) -> Iterator[str]:
-        yield f"(typeattribute {name})"
-        if expression := self.sets.text(members, self.type_set):
-            yield f"(typeattributeset {name} {expression})"
+    def set_name(self, members: int) -> str:
+        """The name of a set of types in assertions: the type itself when it is one, or an attribute for each set."""
+        if members.bit_count() == 1:
+            return self.names.types[members.bit_length() - 1]
+        text = self.type_set(members)
+        name = self.set_names.get(text)
+        if name is None:
+            name = self.set_names[text] = f"assertion_set_{len(self.set_names)}"
+            self.new_sets.append(f"(typeattribute {name})")
+            if text:
+                self.new_sets.append(f"(typeattributeset {name} {text})")
+        return name
 
     def type_set(self, members: int) -> str:
         """A set of types; empty when it is."""
-        rest = self.sets.every_type & ~members
-        if not rest:
+        if members == self.sets.every_type:
             return "(all)"
         if found := self.sets.describe(members):
             return self.described(found)
-        if rest.bit_count() < members.bit_count():
+        rest, is_shorter = self.sets.rest(members)
+        if is_shorter:
             return f"(not {_list(self.type_names(rest))})"
         return _list(self.type_names(members)) if members else ""
 

@@ -7,12 +7,14 @@ Everything is written in the order of names, so the text depends on nothing but 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import dropwhile
+from operator import not_
 
 from polpkg.diagnostics import Place
 from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
-from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order
+from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order, joined
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -30,10 +32,12 @@ from polpkg.policy.ir.linked import (
     bits,
 )
 from polpkg.policy.ir.statements import (
+    AvKind,
     BooleanOperator,
     ConstraintConnective,
     ConstraintOperator,
     ObjectContextKind,
+    TypeRuleKind,
 )
 from polpkg.policy.policydb.layout import OBJECT_ROLE
 
@@ -48,6 +52,8 @@ _BOOLEAN_OPERATORS = {
     BooleanOperator.EQ: "==",
     BooleanOperator.NEQ: "!=",
 }
+_AV_RULES = {kind: kind.name.lower() for kind in AvKind}
+_TYPE_RULES = {kind: kind.name.lower() for kind in TypeRuleKind}
 _CONNECTIVES = {
     ConstraintConnective.NOT: "not",
     ConstraintConnective.AND: "and",
@@ -69,7 +75,7 @@ def emit_conf(policy: LinkedPolicy, *, neverallows: bool = True, origins: bool =
     PolicyError `conf-inexpressible` for what the language has no words for: an MLS policy without a constraint on
     levels, levels in a constraint of a policy without MLS.
     """
-    return "".join(ConfWriter(policy, origins=origins).lines(neverallows=neverallows)).lstrip()
+    return joined(dropwhile(not_, ConfWriter(policy, origins=origins).lines(neverallows=neverallows)))
 
 
 class ConfWriter:
@@ -139,7 +145,7 @@ class ConfWriter:
         yield from _section(
             "Sensitivities", (_declaration("sensitivity", s.name, s.aliases) for s in policy.sensitivities)
         )
-        yield f"dominance {{ {' '.join(self.names.sensitivities)} }}\n"
+        yield f"dominance {{ {' '.join(self.names.sensitivities)} }}"
         yield from _section("Categories", (_declaration("category", c.name, c.aliases) for c in policy.categories))
         levels = (LinkedLevel(number, symbol.categories) for number, symbol in enumerate(policy.sensitivities))
         yield from _section("Levels", (f"level {self.level(level)};" for level in levels))
@@ -197,10 +203,12 @@ class ConfWriter:
     def rules(self) -> Iterator[str]:
         """The rules that always hold."""
         for rule in in_order(self.policy.rules):
-            yield from self.origin(rule.place)
+            if self.origins:
+                yield from self.origin(rule.place)
             yield self.av_rule(rule)
         for rule in in_order(self.policy.type_rules):
-            yield from self.origin(rule.place)
+            if self.origins:
+                yield from self.origin(rule.place)
             yield self.type_rule(rule)
         names = self.names
         for named in self.policy.foreign.transitions if self.policy.foreign else ():
@@ -216,7 +224,7 @@ class ConfWriter:
         types = self.names.types
         to = "self" if source == target and not self.policy.types[source].is_attribute else types[target]
         permissions = self.permissions(security_class, value)
-        return f"{kind.name.lower()} {types[source]} {to}:{self.names.classes[security_class]} {permissions};"
+        return f"{_AV_RULES[kind]} {types[source]} {to}:{self.names.classes[security_class]} {permissions};"
 
     def permissions(self, security_class: int, value: int) -> str:
         """A set of permissions of one class."""
@@ -230,7 +238,7 @@ class ConfWriter:
         """One type rule."""
         types = self.names.types
         about = f"{types[rule.source]} {types[rule.target]}:{self.names.classes[rule.security_class]}"
-        return f"{rule.kind.name.lower()} {about} {types[rule.result]};"
+        return f"{_TYPE_RULES[rule.kind]} {about} {types[rule.result]};"
 
     def conditionals(self) -> Iterator[str]:
         """Rules under conditions."""
@@ -264,7 +272,8 @@ class ConfWriter:
             return  # an empty set has no words, and such an assertion asserts nothing
         if rule.name:
             yield f"# {rule.name}"
-        yield from self.origin(rule.place)
+        if self.origins:
+            yield from self.origin(rule.place)
         targets = self.type_set(rule.targets) if rule.targets else "self"
         if rule.on_self and rule.targets != self.every_type:
             targets = _braced([*(self.names.types[bit] for bit in bits(rule.targets)), "self"])
@@ -284,8 +293,8 @@ class ConfWriter:
         if found := self.sets.describe(value):
             more, without = ([self.names.types[bit] for bit in bits(part)] for part in found[1:])
             return _braced([self.names.types[found.attribute], *more, *(f"-{name}" for name in without)])
-        rest = self.every_type & ~value
-        sign, chosen = ("~", rest) if rest.bit_count() < value.bit_count() else ("", value)
+        rest, is_shorter = self.sets.rest(value)
+        sign, chosen = ("~", rest) if is_shorter else ("", value)
         return sign + _braced([self.names.types[bit] for bit in bits(chosen)])
 
     def user(self, user: UserSymbol) -> str:
@@ -353,9 +362,9 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     is_first = True
     for line in lines:
         if is_first:
-            yield f"\n# {title}\n\n"
+            yield from ("", f"# {title}", "")
             is_first = False
-        yield line + "\n"
+        yield line
 
 
 def _block(permissions: Sequence[str]) -> str:

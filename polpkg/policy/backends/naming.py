@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ class Sets:
     def __init__(self, policy: LinkedPolicy) -> None:
         self.every_type = ~sum(1 << n for n, symbol in enumerate(policy.types) if symbol.is_attribute)
         self.every_type &= (1 << len(policy.types)) - 1
+        self._count = self.every_type.bit_count()
         self._attributes = [(n, s.members) for n, s in enumerate(policy.types) if s.is_attribute and s.members]
         self._by_size: dict[int, list[tuple[int, int]]] = {}
         for number, symbol in enumerate(policy.types):
@@ -52,7 +54,12 @@ class Sets:
         plain = value.bit_count()
         if plain <= WORTH_AN_ATTRIBUTE:
             return None
-        return self._nearest(value, min(plain, (self.every_type & ~value).bit_count()))
+        return self._nearest(value, min(plain, self._count - plain))
+
+    def rest(self, value: int) -> tuple[int, bool]:
+        """The types that are not in `value`, when they are fewer; else 0 and False."""
+        is_shorter = self._count < 2 * value.bit_count()
+        return (self.every_type & ~value, True) if is_shorter else (0, False)
 
     def attribute_of(self, value: int) -> int:
         """The first attribute that has just the types of `value`; -1 when there is none."""
@@ -102,6 +109,15 @@ class Naming:
 def in_order(rules: Iterable[Rule]) -> list[Rule]:
     """Rules by source, target, class and kind: by name, since numbers are in the order of names."""
     return sorted(rules, key=itemgetter(1, 2, 3, 0))
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines as one text.  Some thousands at a time: one by one, a million lines take more memory than their text."""
+    rest, chunks = iter(lines), list[str]()
+    while some := list(islice(rest, 4096)):
+        some.append("")
+        chunks.append("\n".join(some))
+    return "".join(chunks)
 
 
 def attributes_of(policy: LinkedPolicy) -> list[list[str]]:
