@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from polpkg.ops.diff import DiffAnswer
 
+_SHOWN = 6
+
 
 def command(
     console: Console,
@@ -24,7 +26,8 @@ def command(
 ) -> None:
     """Show what one policy says that another does not.
 
-    What it allows, declares and labels: attributes are expanded, conditions compared by what they mean.
+    What it allows, declares and labels: attributes are expanded, conditions compared by what they mean.  For two
+    files that compilers made, also how they differ in form, and by which rule compilers may.
 
     For example:
       polpkg diff vmv "netdom>=1" --xen 4.17
@@ -47,6 +50,8 @@ def _document(answer: DiffAnswer) -> dict[str, Any]:
         "old": answer.old.label,
         "new": answer.new.label,
         "same": diff.is_empty,
+        "same_bytes": answer.is_same_file if answer.forms is not None else None,
+        "forms": None if answer.forms is None else [form._asdict() for form in answer.forms],
         "abi": {
             "old": {"fingerprint": answer.old.policy.abi.fingerprint, "xen": answer.old.policy.abi.version or None},
             "new": {"fingerprint": answer.new.policy.abi.fingerprint, "xen": answer.new.policy.abi.version or None},
@@ -60,6 +65,24 @@ def _lines(answer: DiffAnswer) -> Iterator[str]:
 
     if answer.diff.is_empty:
         yield f"{answer.old.label} and {answer.new.label} say the same"
+    else:
+        yield f"from {answer.old.label} to {answer.new.label}:"
+        yield from diff_lines(answer.diff)
+    yield from _form_lines(answer)
+
+
+def _form_lines(answer: DiffAnswer) -> Iterator[str]:
+    """How two files differ without saying anything else."""
+    from polpkg.policy.backends.equivalence import RULES
+
+    if not answer.forms:
+        if answer.forms is not None and answer.diff.is_empty:
+            yield "byte for byte" if answer.is_same_file else "in other numbers or in another order"
         return
-    yield f"from {answer.old.label} to {answer.new.label}:"
-    yield from diff_lines(answer.diff)
+    yield f"and in form, as compilers may, with {answer.old.label} on the left:"
+    for rule, meaning in RULES.items():
+        found = [form for form in answer.forms if form.rule == rule]
+        if found:
+            yield f"  {meaning} ({rule}):"
+            yield from (f"    {form.component}: {form.text}" for form in found[:_SHOWN])
+            yield from (f"    and {len(found) - _SHOWN} more" for _ in found[_SHOWN : _SHOWN + 1])

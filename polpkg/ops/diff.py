@@ -14,24 +14,36 @@ if TYPE_CHECKING:
 
     from polpkg.ops.context import Context
     from polpkg.policy.analysis.diff import PolicyDiff
+    from polpkg.policy.backends.equivalence import PolicyDifference
     from polpkg.policy.ir.linked import LinkedPolicy
     from polpkg.targets.target import Target
 
 
 class Compared(NamedTuple):
-    """A policy and what to call it."""
+    """A policy and what to call it; for a policydb, its bytes."""
 
     policy: LinkedPolicy
     label: str
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DiffAnswer:
-    """How the second policy differs from the first, and what both are called."""
+    """How the second policy differs from the first, and what both are called.
+
+    `forms` says for two policydbs how they differ as files without saying anything else, as compilers may; None when
+    one of them is no policydb.
+    """
 
     old: Compared
     new: Compared
     diff: PolicyDiff
+    forms: tuple[PolicyDifference, ...] | None = None
+
+    @property
+    def is_same_file(self) -> bool:
+        """Whether both are policydbs of the same bytes."""
+        return self.old.data is not None and self.old.data == self.new.data
 
 
 def diff_named(context: Context, old: str, new: str, open_target: Callable[[], Target], xen: str) -> DiffAnswer:
@@ -44,7 +56,16 @@ def diff_named(context: Context, old: str, new: str, open_target: Callable[[], T
     from polpkg.policy.analysis.diff import diff_policies
 
     first, second = (_read(context, text, open_target, xen) for text in (old, new))
-    return DiffAnswer(first, second, diff_policies(first.policy, second.policy))
+    return DiffAnswer(first, second, diff_policies(first.policy, second.policy), _forms(first.data, second.data))
+
+
+def _forms(old: bytes | None, new: bytes | None) -> tuple[PolicyDifference, ...] | None:
+    from polpkg.policy.backends.equivalence import explain_differences
+    from polpkg.policy.policydb import read_policydb
+
+    if old is None or new is None:
+        return None
+    return tuple(d for d in explain_differences(read_policydb(old), read_policydb(new)) if d.rule)
 
 
 def _read(context: Context, text: str, open_target: Callable[[], Target], xen: str) -> Compared:
@@ -55,7 +76,7 @@ def _read(context: Context, text: str, open_target: Callable[[], Target], xen: s
     if path.is_file() and path.suffix == ".lock":
         return Compared(_link_lock(context, path, xen), text)
     if path.is_file() and path.suffix != ".polpkg":
-        return Compared(read_policy_file(path).view.policy, text)
+        return Compared(read_policy_file(path).view.policy, text, path.read_bytes())
     return Compared(_link_requirement(context, text, xen), text)
 
 

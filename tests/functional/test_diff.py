@@ -49,6 +49,41 @@ def test_requirements_and_hypervisors(call):
     assert document["types"] == {"added": [], "removed": [], "changed": []}
 
 
+CONF = """\
+class domain
+sid xen
+class domain { create pause }
+type xen_t;
+bool fast true;
+bool safe true;
+role r;
+role r types xen_t;
+allow xen_t self:domain create;
+if (CONDITION) { allow xen_t self:domain pause; }
+user u roles r;
+sid xen u:r:xen_t
+"""
+
+
+def test_files_that_say_the_same(call, tmp_path):
+    """What compilers may write otherwise is told from what a policy says."""
+    for name, condition in (("one", "fast || safe"), ("other", "safe || fast")):
+        (tmp_path / "policy.conf").write_text(CONF.replace("CONDITION", condition))
+        call("import", "policy.conf", "--name", name, "-o", "out")
+        assert call("link", name, "--index", "t=out", "--xen", "4.17", "-o", f"{name}.bin").code == 0
+    assert call("diff", "one.bin", "one.bin").out == "one.bin and one.bin say the same\nbyte for byte\n"
+    done = call("diff", "one.bin", "other.bin")
+    assert done.out == (
+        "one.bin and other.bin say the same\n"
+        "and in form, as compilers may, with one.bin on the left:\n"
+        "  a condition may be spelt in another way that means the same (condition-spelling):\n"
+        "    rule: the same conditions are spelt otherwise\n"
+    )
+    document = call("diff", "one.bin", "other.bin", "--json").document
+    assert (document["same"], document["same_bytes"]) == (True, False)
+    assert [form["rule"] for form in document["forms"]] == ["condition-spelling"]
+
+
 def test_lock_files(call):
     for name, packages in (("one", ["dom0"]), ("other", ["dom0", "netdom"])):
         assert call("lock", *packages, "-o", f"{name}.lock").code == 0
