@@ -14,6 +14,7 @@ from polpkg.policy.abi import Abi, SecurityClass
 from polpkg.policy.backends.backend import CompileOptions
 from polpkg.policy.backends.builtin import BuiltinBackend
 from polpkg.policy.backends.checkpolicy import CheckpolicyBackend
+from polpkg.policy.backends.equivalence import explain_differences
 from polpkg.policy.backends.secilc import SecilcBackend
 from polpkg.policy.ir.module import PolicyModule
 from polpkg.policy.link import link
@@ -255,6 +256,23 @@ def test_what_libsepol_must_be_told_otherwise(backend, rules, constraints):
         pytest.skip(reason)
     found = read_policydb(backend().compile(policy, CompileOptions()))
     assert not differences(found, read_policydb(BuiltinBackend().compile(policy, CompileOptions())))
+
+
+@pytest.mark.skipif(shutil.which("secilc") is None, reason="needs secilc")
+@pytest.mark.parametrize(
+    ("conditional", "reasons"),
+    [
+        ("if x { allow t u:domain pause; allow t t:domain stop; }", set()),
+        ("if x { allow t u:domain pause; allow t u:domain create; }", set()),
+        ("attribute e; if x { allow t u:domain pause; allow e t:domain stop; }", {"redundant-conditional"}),
+        ("attribute e; if x { allow e t:domain stop; }", {"redundant-conditional"}),
+    ],
+)
+def test_what_secilc_leaves_out_of_conditionals(conditional, reasons):
+    statements, _ = parse_te(PlainText(Source("policy.conf", whole(BOOLEANS + conditional))))
+    policy = link((PolicyModule("p", "1", statements),), ABI).policy
+    one, other = (read_policydb(b.compile(policy, CompileOptions())) for b in (BuiltinBackend(), SecilcBackend()))
+    assert {difference.rule for difference in explain_differences(one, other)} == reasons
 
 
 @pytest.mark.parametrize("rules", [*BLOCKS, *ROLES, *RARE])

@@ -28,7 +28,7 @@ RULES = {
     "unused-role": "a role without types may be left out: no context can have it",
     "constraint-names": "a constraint may name attributes or their types, as long as the types are the same",
     "condition-spelling": "a condition may be spelt in another way that means the same",
-    "redundant-conditional": "a conditional rule may be left out when the same is allowed unconditionally",
+    "redundant-conditional": "a conditional rule may be left out when the same holds unconditionally or for no type",
 }
 """The rules by which compilers may differ, and what each says."""
 
@@ -99,8 +99,12 @@ def explain_differences(left: PolicyDb, right: PolicyDb) -> tuple[PolicyDifferen
 
 def _spelling_differences(left: PolicyDb, right: PolicyDb) -> Iterator[PolicyDifference]:
     """What is left when two policies that are not the same bytes say the same."""
-    if left.conditionals != right.conditionals:
+    one, other = ({node.expression for node in policy.conditionals} for policy in (left, right))
+    if one - other and other - one:
         yield PolicyDifference("rule", "the same conditions are spelt otherwise", "condition-spelling")
+    elif left.conditionals != right.conditionals:
+        message = "conditional rules that change nothing are left out, or written for other attributes"
+        yield PolicyDifference("rule", message, "redundant-conditional")
     if replace(left, conditionals=()) != replace(right, conditionals=()):
         yield PolicyDifference("constraint", "the same types are named otherwise", "constraint-names")
 
