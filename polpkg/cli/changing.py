@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polpkg.cli.installed import policy_values
-from polpkg.cli.render import override_lines
+from polpkg.cli.render import override_lines, wrapped
 from polpkg.cli.session import find_project, make_context, open_target
 from polpkg.errors import ExitCode
 from polpkg.ops.change import ChangeRequest, change_target
@@ -83,7 +83,8 @@ def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptio
         lines = [*plan_lines(outcome.plan), *override_lines(outcome.overrides), *reviewed]
         console.answer(document, "\n".join(lines))
         return ExitCode.OK if outcome.plan.is_empty else ExitCode.PENDING
-    console.answer(change_document(outcome, root), change_text(outcome))
+    lines = (line for text in change_lines(outcome) for line in wrapped(text, console.width))
+    console.answer(change_document(outcome, root), "\n".join(lines))
     return ExitCode.OK
 
 
@@ -103,13 +104,13 @@ def change_document(outcome: Outcome, root: str) -> dict[str, Any]:
     }
 
 
-def change_text(outcome: Outcome) -> str:
-    """What a person reads after a change."""
+def change_lines(outcome: Outcome) -> list[str]:
+    """What a person reads after a change, a line for each fact."""
     plan = outcome.plan
     if plan.is_empty:
         number = outcome.receipt.generation if outcome.receipt else 0
         done = f"nothing to do: generation {number} has all that is wanted"
-        return "\n".join([*_permissive_lines(plan), *override_lines(outcome.overrides), done])
+        return [*_permissive_lines(plan), *override_lines(outcome.overrides), done]
     lines = [*plan.changes.lines]
     lines += [
         f"{boot.path}: policy for Xen {policy.xen_version}, {policy.allow_rules} allow rules, "
@@ -125,8 +126,7 @@ def change_text(outcome: Outcome) -> str:
         )
     lines += [f"note: {note}" for note in plan.notes]
     lines += override_lines(outcome.overrides)
-    lines.append(f"generation {plan.generation} is current")
-    return "\n".join(lines)
+    return [*lines, f"generation {plan.generation} is current"]
 
 
 def _permissive_lines(plan: Plan) -> list[str]:

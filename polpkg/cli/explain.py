@@ -8,8 +8,11 @@ import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import Policy, TargetOptions
+from polpkg.cli.render import wrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from polpkg.diagnostics import Origin
     from polpkg.policy.analysis.explain import Explanation, Grant
 
@@ -37,7 +40,7 @@ def command(
     view = read_policy(console, policy, target).view
     found = explain_access(view, source, target_type, security_class, permission)
     asked = f"{source} {target_type}:{security_class} {permission}"
-    console.answer(_document(found), _text(asked, found))
+    console.answer(_document(found), "\n".join(_lines(asked, found, console.width)))
 
 
 def _document(found: Explanation) -> dict[str, Any]:
@@ -62,18 +65,21 @@ def _rule(rule: Grant) -> dict[str, Any]:
     }
 
 
-def _text(asked: str, found: Explanation) -> str:
-    lines = [f"{asked}: {'allowed' if found.allowed else 'not allowed'}"]
+def _lines(asked: str, found: Explanation, width: int) -> Iterator[str]:
+    yield f"{asked}: {'allowed' if found.allowed else 'not allowed'}"
     for rule in found.rules:
-        lines += ["", *_rule_lines(rule)]
+        yield ""
+        yield from _rule_lines(rule, width)
     if found.bounded_by:
-        lines += ["", f"but {found.bounded_by}, which bounds the source, may not do it, and so the source may not"]
-    lines += [f"  {line}" for line in found.missing]
-    return "\n".join(lines)
+        but = f"but {found.bounded_by}, which bounds the source, may not do it, and so the source may not"
+        yield ""
+        yield from wrapped(but, width)
+    for line in found.missing:
+        yield from wrapped(line, width, "  ", "    ")
 
 
-def _rule_lines(rule: Grant) -> list[str]:
-    lines = [rule.text]
+def _rule_lines(rule: Grant, width: int) -> list[str]:
+    lines = wrapped(rule.text, width, "", "    ")
     if rule.condition:
         lines.append(f"  while {rule.condition}")
     if rule.origin is None:

@@ -65,6 +65,20 @@ def size_text(size: int) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
+def wrapped(text: str, width: int, first: str = "", others: str = "  ") -> list[str]:
+    """`text` in lines of at most `width` columns, `first` before the first of them and `others` before the rest.
+
+    Words are not broken, nor names at their hyphens.
+    """
+    if len(first) + len(text) <= width:
+        return [first + text]
+    from textwrap import wrap
+
+    return wrap(
+        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def override_lines(overrides: Mapping[str, str]) -> list[str]:
     """What a person reads about overrides: they are never in force without being shown."""
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polpkg.cli.render import wrapped
 from polpkg.policy.analysis.review import GRAVITY
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _section_lines(name: str, section: Section, width: int) -> Iterator[str]:
         if names:
             shown = ", ".join(names[:_SHOWN_NAMES])
             more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-            yield from _wrapped(f"{mark} {name.replace('_', ' ')}: {shown}{more}", width, "  ", "      ")
+            yield from wrapped(f"{mark} {name.replace('_', ' ')}: {shown}{more}", width, "  ", "      ")
 
 
 class _Group(NamedTuple):
@@ -120,12 +121,6 @@ def _group_lines(mark: str, group: _Group, targets: list[str], width: int) -> It
     shown = ", ".join(targets[:_SHOWN_TARGETS]) + (f" and {more} more" if more > 0 else "")
     what = f", as {group.function}" if GRAVITY.index(group.function) >= _NAMED_FROM else ""
     by = f" [{', '.join(group.packages)}]" if group.packages else ""
-    yield from _wrapped(f"{mark} {group.source} on {shown}{what}{by}", width, "  ", "      ")
+    yield from wrapped(f"{mark} {group.source} on {shown}{what}{by}", width, "  ", "      ")
     for access in group.accesses:
-        yield from _wrapped(access, width, "      ", "          ")
-
-
-def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
-    from textwrap import wrap
-
-    return wrap(text, width, break_on_hyphens=False, initial_indent=first, subsequent_indent=others)
+        yield from wrapped(access, width, "      ", "          ")
