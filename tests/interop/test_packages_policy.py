@@ -159,7 +159,9 @@ class TestEveryHypervisor:
                 users = grants.holders(channel, "event")
                 assert {user for user in users if grants.ever(user, channel, "event") > {"status"}} == {guest}
             vmv = f"vmv_tenant_{tenant}_t"
-            assert grants.reached(vmv, *CONTROL) == {*guests, f"{vmv}_self"}
+            assert grants.reached(vmv, *CONTROL) == {*guests, f"{vmv}_self", "domxen_t"}
+            assert grants.ever(vmv, "domxen_t", "domain") == {"getdomaininfo"}  # whoever lists domains
+            assert grants.holders("domxen_t", "domain2", "mmu", "resource") == {"dom0_t"}
             check_allowed(
                 grants,
                 f"""
