@@ -41,6 +41,34 @@ def test_a_guest_that_does_not_fit_says_where_and_what(call, installed, config):
     assert "hint: netdom_t may: backend=" in done.out
 
 
+SERVED = ("--set", "services=xenstore,console,net-backend,block-backend")
+
+
+@pytest.mark.parametrize("option", [(), ("--option", "vmv:sealed-guests")], ids=["plain", "sealed"])
+def test_xl_in_a_verifier_builds_its_guests(call, config, tmp_path, option):
+    words = ("--root", tmp_path / "host", "--xen", "4.17", "--yes")
+    label = 'seclabel = "system_u:system_r:vmv_guest_t'
+    text = f'{label}"\n' if not option else f'{label}"\ninit_{label}_building"\n'
+    assert call("install", "vmv", "netdom", "stordom", *option, *words).code == 0
+    alone = call("xl", "check", config(text), "--root", tmp_path / "host", "--json").document
+    assert {"no-store", "xl-refused"} == {each["code"] for each in alone["findings"] if each["level"] != "note"}
+    assert any("services=xenstore,console" in str(each["hint"]) for each in alone["findings"])
+    assert call("install", "vmv", *SERVED, *words).code == 0
+    text = FITS.replace('seclabel = "system_u:system_r:domU_t"\n', text)
+    done = call("xl", "check", config(text.replace("xvda,w", "xvda,w,backend=stordom")), "--root", tmp_path / "host")
+    assert (done.code, done.err) == (0, "")
+    assert "warning" not in done.out
+    assert "created by         vmv_t\n" in done.out
+
+
+def test_a_verifiers_guest_without_services_is_told_how_to_get_them(call, installed, config):
+    text = FITS.replace("domU_t", "vmv_guest_t")
+    done = call("xl", "check", config(text), "--root", installed, "--json")
+    assert done.code == 1
+    hints = {each["code"]: each["hint"] for each in done.document["findings"]}
+    assert "services=net-backend" in hints["vif-refused"]
+
+
 def test_the_document(call, installed, config):
     done = call("xl", "check", config(FITS.replace("domU_t", "domu_t")), "--root", installed, "--json")
     document = done.document

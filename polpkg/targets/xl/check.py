@@ -163,7 +163,12 @@ class _Check:
     # Building
 
     def _check_building(self, parties: Parties) -> bool:
-        """Whether the guest cannot even be created."""
+        """Whether the guest cannot even be created.
+
+        The channels that the builder makes on behalf of the guest are for who serves the store: else dom0 is asked for.
+        """
+        server = self._store_server(parties) or self._initial("dom0") or parties.subject("builder")
+        parties = parties.having(backend=server)
         stages: list[tuple[str, tuple[demands.Demand, ...]]] = [("build", demands.BUILD), ("run", demands.RUN)]
         if self._guest.build_label is not None:
             stages.insert(1, ("relabel", demands.RELABEL))
@@ -212,23 +217,28 @@ class _Check:
 
         The policy says who could serve their rings and watch the guest, not who does: dom0 when it may.
         """
+        server = self._store_server(parties)
+        if server is not None:
+            self._served.append(("store and console", self._name(server)))
+            return
+        dom0 = self._initial("dom0")
+        severity = Severity.ERROR if self._is_dom0(parties) else Severity.WARNING
+        missing = parties.having(backend=dom0).missing(demands.STORE) if dom0 else ()
+        message = f"nobody can serve store and console to {parties.name('guest')}"
+        hint = "a guest that boots without them fits; guests of vmv get them with services=xenstore,console"
+        self._report("no-store", message, self._label_place(), hint=hint, missing=missing, severity=severity)
+
+    def _store_server(self, parties: Parties) -> Subject | None:
         building = parties.subject("building")
         is_relabelled = building != parties.subject("guest")
-        dom0 = self._initial("dom0")
-        candidates = remedies.ring_servers(parties, dom0)
-        for server in candidates:
+        for server in remedies.ring_servers(parties, self._initial("dom0")):
             served = parties.having(backend=server)
             missing = served.missing(demands.STORE)
             if is_relabelled:
                 missing += served.having(guest=building).missing(demands.STORE_WHILE_BUILT)
             if not missing:
-                self._served.append(("store and console", self._name(server)))
-                return
-        severity = Severity.ERROR if self._is_dom0(parties) else Severity.WARNING
-        missing = parties.having(backend=dom0).missing(demands.STORE) if dom0 else ()
-        message = f"nobody can serve store and console to {parties.name('guest')}"
-        hint = "a guest that boots without them fits; for others install an owner, or an option such as vmv:services"
-        self._report("no-store", message, self._label_place(), hint=hint, missing=missing, severity=severity)
+                return server
+        return None
 
     def _check_backends(self, parties: Parties) -> None:
         for device in self._guest.virtual_devices:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OBJECT_ROLE = 0
 """`object_r`, which whatever is no domain has."""
 
-_OTHER_END = {"building": "builder", "backend": "guest", "guest": "backend"}
+_OTHER_END = {"building": "backend", "backend": "guest", "guest": "backend"}
 """With whom the event channels of a demand are."""
 
 

@@ -93,8 +93,8 @@ def for_backend(device: VirtualDevice, parties: Parties, surroundings: Surroundi
     """Which domains may serve the device to the guest."""
     fitting = servers(device, parties)
     if not fitting:
-        package = "netdom" if device.kind == "vif" else "stordom"
-        return f"no domain may: choose another label, or install {package} for this guest"
+        package, function = ("netdom", "net-backend") if device.kind == "vif" else ("stordom", "block-backend")
+        return f"no domain may: choose another label, install {package}, or give an instance of vmv services={function}"
     known = [name for name, label in surroundings.backends.items() if label.split(":")[-1] in fitting]
     return f"{_listed(fitting)} may: backend={known[0] if known else 'the name of that domain'}"
 
