@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := . plugins/vmv plugins/netdom plugins/stordom
-ORACLES := m4 checkpolicy secilc seinfo
+ORACLES := m4 checkpolicy secilc seinfo grub-mkconfig
 XENLAB := xen-utils-4.17 xen-utils-common xenstore-utils busybox-static libxenmisc4.17 libxencall1 libxendevicemodel1 \
 	libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 \
 	libnl-3-200 libnl-route-3-200 libuuid1

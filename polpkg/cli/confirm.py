@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import DryRun, PlaceOptions
@@ -14,7 +16,12 @@ if TYPE_CHECKING:
     from polpkg.ops.confirm import Confirmation
 
 
-def command(console: Console, place: PlaceOptions, dry_run: DryRun = False) -> ExitCode | None:
+def command(
+    console: Console,
+    place: PlaceOptions,
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Also when it was tried and given up.")] = False,
+) -> ExitCode | None:
     """Say that the current generation booted well.
 
     A later one that fails comes back to it: its policies are kept for the boot loader beside the current ones, and it
@@ -29,7 +36,7 @@ def command(console: Console, place: PlaceOptions, dry_run: DryRun = False) -> E
     from polpkg.targets.plan_text import plan_document
 
     context = make_context(console)
-    found = confirm_target(context, open_target(context, place.target), dry_run=dry_run)
+    found = confirm_target(context, open_target(context, place.target), dry_run=dry_run, force=force)
     changed = not found.plan.is_empty
     document: dict[str, Any] = {"generation": found.generation, "before": found.before, "changed": changed}
     if dry_run:

@@ -45,6 +45,7 @@ def _document(status: Status, root: str) -> dict[str, Any]:
         "polpkg": receipt.polpkg if receipt else None,
         "confirmed": status.is_confirmed,
         "confirmed_generation": status.confirmed,
+        "trial": status.trial.value if status.trial else None,
         "requested": None if status.asked is None else [_asked_values(each) for each in status.asked],
         "packages": [package_document(package) for package in receipt.packages] if receipt else [],
         "functions": dict(receipt.functions) if receipt else {},
@@ -82,9 +83,17 @@ def _lines(status: Status) -> Iterator[str]:
     yield from (visible(f"! {drift.message}{more}") for drift in status.drift[:1])
 
 
+_TRIALS = {
+    "staged": "the next boot tries the new one, once",
+    "booted": "the new one was booted: `polpkg confirm`, or the next boot goes back",
+    "failed": "the new one was given up, and that is what boots",
+}
+
+
 def _confirmed(status: Status) -> str:
     if not status.is_confirmed:
-        return f"not confirmed; generation {status.confirmed} is (`polpkg confirm` after a good boot)"
+        told = _TRIALS.get(status.trial.value if status.trial else "", "`polpkg confirm` after a good boot")
+        return f"not confirmed; generation {status.confirmed} is ({told})"
     if status.receipt is not None and status.receipt.generation != status.confirmed:
         return f"confirmed: it has the policies of generation {status.confirmed}, which is"
     return "confirmed"

@@ -26,8 +26,10 @@ class Confirmation(NamedTuple):
         return self.plan.generation
 
 
-def confirm_target(context: Context, target: Target, *, dry_run: bool = False) -> Confirmation:
+def confirm_target(context: Context, target: Target, *, dry_run: bool = False, force: bool = False) -> Confirmation:
     """Marks the current generation of `target` as confirmed, and keeps its policies to fall back to.
+
+    `force`: also when the boot loader gave it up.
 
     Raises TargetError as `plan_confirmation` does, and what applying a plan raises.
     """
@@ -35,11 +37,11 @@ def confirm_target(context: Context, target: Target, *, dry_run: bool = False) -
     from polpkg.targets.confirm import plan_confirmation
 
     if dry_run:
-        return Confirmation(plan_confirmation(target)[0], read_marks(target).confirmed)
+        return Confirmation(plan_confirmation(target, force=force)[0], read_marks(target).confirmed)
     with target.lock(context.say):
         _finish(context, target)
         before = read_marks(target).confirmed
-        plan, state = plan_confirmation(target)
+        plan, state = plan_confirmation(target, force=force)
         apply_plan(target, plan, state)
     return Confirmation(plan, before)
 

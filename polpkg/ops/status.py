@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.ops.installed import read_inputs
+from polpkg.targets.boot.trial import read_trial
 from polpkg.targets.confirm import is_confirmed
 from polpkg.targets.generations import current_generation
 from polpkg.targets.marks import read_marks
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from polpkg.packages.lock import Lockfile
     from polpkg.packages.manifest import ParameterValue
     from polpkg.packages.project import Project
+    from polpkg.targets.boot.trial import Trial
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
     from polpkg.targets.verify import Drift
@@ -49,7 +51,7 @@ class Status:
 
     `receipt`: of the current generation, None when nothing is installed.  `asked` and `claims`: None then as well, and
     when the generation's own policy.toml or lock is damaged, which `drift` tells.  `confirmed`: the generation to fall
-    back to; `is_confirmed`: the current one has the same policies.
+    back to; `is_confirmed`: the current one has the same policies; `trial`: how far GRUB is with it.
     """
 
     target: str
@@ -60,6 +62,7 @@ class Status:
     drift: tuple[Drift, ...] = ()
     confirmed: int | None = None
     is_confirmed: bool = False
+    trial: Trial | None = None
 
 
 def read_status(target: Target) -> Status:
@@ -77,6 +80,7 @@ def read_status(target: Target) -> Status:
         drift=drift,
         confirmed=marks.confirmed,
         is_confirmed=is_confirmed(target, receipt, marks),
+        trial=read_trial(target),
     )
     try:
         installed = read_inputs(target, receipt)

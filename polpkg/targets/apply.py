@@ -124,6 +124,8 @@ def _check(target: Target, plan: Plan) -> None:
     for position, change in enumerate(plan.file_changes):
         if not isinstance(change, _REMOVALS):
             sizes[change.path] = change.size
+        if isinstance(change, (WriteBootConfiguration, WriteMarks)):
+            sizes[f"{undo_path(plan.generation)}/{new_name(position)}"] = change.size
         sizes[f"{undo_path(plan.generation)}/{kept_name(position)}"] = _size(target, change.path)
         if _digest(target, change.path) != change.before:
             raise TargetError("target-changed", f"{change.path} in {target.name} changed while the change was planned")

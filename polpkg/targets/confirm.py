@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.boot.set_up import with_boot_set_up
+from polpkg.targets.boot.trial import Trial, read_trial
 from polpkg.targets.changes import Changes
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_generation, read_generation, read_state
@@ -21,16 +22,23 @@ if TYPE_CHECKING:
     from polpkg.targets.wanted import WantedState
 
 
-def plan_confirmation(target: Target) -> tuple[Plan, WantedState]:
+def plan_confirmation(target: Target, *, force: bool = False) -> tuple[Plan, WantedState]:
     """The way to a confirmed current generation, and the state that it leads to; nothing is changed here.
 
-    Raises TargetError: `no-generation`, `damaged-generation`, and `not-what-boots` when a policy in /boot is not that
-    of the generation, so that it cannot be what the machine booted with.
+    Raises TargetError: `no-generation`, `damaged-generation`, `not-what-boots` when a policy in /boot is not that of
+    the generation, so that it cannot be what the machine booted with, and without `force` also `trial-failed` when
+    the boot loader went back to the confirmed one.
     """
     receipt = current_generation(target)
     if receipt is None:
         raise TargetError("no-generation", f"{target.name} has no generation", hint="`polpkg install` makes the first")
     _refuse_other_policies(target, receipt)
+    if not force and read_trial(target) is Trial.FAILED:
+        raise TargetError(
+            "trial-failed",
+            f"generation {receipt.generation} was tried and not confirmed, so {target.name} boots the policy before it",
+            hint="`polpkg rollback` goes back to that; --force confirms a generation that was chosen in the boot menu",
+        )
     state = with_boot_set_up(target, read_state(target, receipt, "confirm"), confirmed=receipt.generation)
     present = read_present(target, state)
     state = replace(state, marks=Marks(present.marks.pinned, receipt.generation))

@@ -52,7 +52,11 @@ def test_the_way_of_a_new_policy(call, grub):
     call("install", "stordom", "--root", grub)
     assert (grub / "boot/xenpolicy-4.17-amd64").read_bytes() != confirmed
     assert (grub / "boot/polpkg/confirmed-4.17-amd64").read_bytes() == confirmed
-    assert "not confirmed; generation 2 is" in call("status", "--root", grub).out
+    assert "generation 2 is (the next boot tries the new one, once)" in call("status", "--root", grub).out
+    record = grub / "boot/polpkg/grubenv"
+    record.write_bytes(record.read_bytes().replace(b"staged", b"failed"))
+    assert "given up" in call("status", "--root", grub).out
+    assert call("confirm", "--root", grub, "--json").document["error"]["code"] == "trial-failed"
     done = call("rollback", "--root", grub, "--json")
     assert (done.document["generation"], done.code) == (4, 0)
     assert (grub / "boot/xenpolicy-4.17-amd64").read_bytes() == confirmed

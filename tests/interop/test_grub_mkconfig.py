@@ -89,10 +89,13 @@ def test_a_new_policy_is_tried_once_without_another_run_of_grub_mkconfig(run, ro
     # GRUB has written this when it boots that entry.
     (root / "boot/polpkg/grubenv").write_bytes(render_trial(Trial.BOOTED))
     assert read_menu(target, CONFIG).default.modules[-1] == "/polpkg/confirmed-4.17-amd64"
+    assert read_menu(target, CONFIG).variables["polpkg_trial"] == "failed", "and that is what GRUB writes"
+    (root / "boot/polpkg/grubenv").write_bytes(render_trial(Trial.FAILED))
+    assert read_menu(target, CONFIG).default.modules[-1] == "/polpkg/confirmed-4.17-amd64"
     code, said = run("verify")
     assert code == 0
     assert "the next boot takes the confirmed policy" in said.replace("\n  ", " ")
-    run("confirm")
+    run("confirm", "--force")
     assert read_menu(target, CONFIG).default.modules[-1] == "/xenpolicy-4.17-amd64"
 
 

@@ -110,7 +110,7 @@ def _trial(served: Iterable[Served]) -> BootFileContent:
 
     if all(each.fallback is not None and digest(each.fallback) == each.policy_sha256 for each in served):
         return BootFileContent(render_trial(Trial.SETTLED), is_last=True)
-    return BootFileContent(render_trial(Trial.STAGED), also=(render_trial(Trial.BOOTED),))
+    return BootFileContent(render_trial(Trial.STAGED), also=(render_trial(Trial.BOOTED), render_trial(Trial.FAILED)))
 
 
 def _file_name(path: str) -> str:

@@ -56,6 +56,7 @@ def render_script(rows: Iterable[Row]) -> bytes:
         "@TRIAL@": VARIABLE,
         "@STAGED@": Trial.STAGED.value,
         "@BOOTED@": Trial.BOOTED.value,
+        "@FAILED@": Trial.FAILED.value,
     }
     text = Path(__file__).with_name("grub_script.sh").read_text(encoding="utf-8")
     for name, value in values.items():

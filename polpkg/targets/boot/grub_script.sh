@@ -176,8 +176,12 @@ if [ -n "\${polpkg_confirmed}" ]; then
     else
       set default="\${polpkg_confirmed}"
     fi
-  elif [ "\${@TRIAL@}" = "@BOOTED@" ]; then
+  elif [ "\${@TRIAL@}" = "@BOOTED@" -o "\${@TRIAL@}" = "@FAILED@" ]; then
     set default="\${polpkg_confirmed}"
+    if [ "\${@TRIAL@}" = "@BOOTED@" ]; then
+      set @TRIAL@=@FAILED@
+      save_env --file '$state' @TRIAL@
+    fi
   fi
 fi
 EOF

@@ -1,7 +1,8 @@
 """Trying a new policy once: the record that GRUB reads and writes before anything else runs.
 
     staged    the next boot takes the current policy, and GRUB writes "booted" before it does
-    booted    it was tried and nobody confirmed it: GRUB takes the confirmed policy
+    booted    it is being tried; when GRUB runs again before anybody confirmed it, it writes "failed"
+    failed    GRUB takes the confirmed policy, now and later
     settled   the current policy is the confirmed one
 
 The record is a GRUB environment block (GRUB manual, "Environment block"; `grub_envblk_open` in grub-core/lib/envblk.c):
@@ -13,6 +14,12 @@ GRUB writes is known to the byte.
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
+
+from polpkg.targets.layout import BOOT_STATE
+
+if TYPE_CHECKING:
+    from polpkg.targets.target import Target
 
 SIZE = 1024
 VARIABLE = "polpkg_trial"
@@ -24,12 +31,18 @@ class Trial(Enum):
 
     STAGED = "staged"
     BOOTED = "booted"
+    FAILED = "failed"
     SETTLED = "settled"
 
 
 def render_trial(trial: Trial) -> bytes:
     """The environment block that says `trial`."""
     return f"{_HEADER}{VARIABLE}={trial.value}\n".ljust(SIZE, "#").encode()
+
+
+def read_trial(target: Target) -> Trial | None:
+    """How far the trial is in `target`; None when there is no record of one.  Raises TargetError."""
+    return parse_trial(target.read(BOOT_STATE)) if target.stat(BOOT_STATE) else None
 
 
 def parse_trial(block: bytes) -> Trial | None:

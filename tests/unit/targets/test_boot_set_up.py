@@ -144,6 +144,20 @@ def test_only_what_boots_is_confirmed(grub, install):
     assert caught.value.code == "not-what-boots"
 
 
+def test_what_was_given_up_is_not_confirmed_by_mistake(grub, install):
+    install("one")
+    confirm(grub)
+    install("two")
+    grub.write(BOOT_STATE, render_trial(Trial.FAILED))  # as GRUB does on the boot after
+    assert verify_files(grub) == ()
+    with pytest.raises(TargetError) as caught:
+        plan_confirmation(grub)
+    assert caught.value.code == "trial-failed"
+    assert not plan_confirmation(grub, force=True)[0].is_empty
+    install("three")
+    assert trial(grub) is Trial.STAGED
+
+
 def test_without_a_number_one_goes_back_to_the_confirmed_one(grub, install):
     install("one")
     first = grub.read(POLICY)
@@ -252,7 +266,7 @@ def test_the_record_of_a_trial_is_a_grub_environment_block():
         block = render_trial(each)
         assert len(block) == SIZE
         assert parse_trial(block) is each
-    assert len(Trial.STAGED.value) == len(Trial.BOOTED.value), "GRUB writes in place"
+    assert len({len(each.value) for each in (Trial.STAGED, Trial.BOOTED, Trial.FAILED)}) == 1, "GRUB writes in place"
     for wrong in (
         b"",
         b"x" * SIZE,
