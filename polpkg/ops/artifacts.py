@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg import __version__
 from polpkg.errors import TargetError, TrustError
@@ -30,8 +30,7 @@ CONF_FILE = "policy.conf"
 MAP_FILE = "map.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One ABI that a target needs a policy for, and the boot files that it goes to.
 
     The ABI is that of a hypervisor file of the target, or of what `--xen` or policy.toml names.

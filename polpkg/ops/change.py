@@ -9,7 +9,7 @@ Everything before `apply` leaves the target as it is.  The lock of the target is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.diagnostics import Diagnostic, Severity
 from polpkg.errors import TargetError, UsageError
@@ -79,8 +79,7 @@ class ChangeRequest:
     target: Mapping[str, Fact] = field(default_factory=dict[str, "Fact"])
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A change that is ready to be applied: what is wanted, the way there, and what a person should know.
 
     `overrides`: those of policy.toml that the lock was made with, name to specifier.
@@ -89,11 +88,10 @@ class Prepared:
     wanted: WantedState
     plan: Plan
     warnings: tuple[Diagnostic, ...]
-    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    overrides: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a change: the plan, and the receipt of the generation that is current now.
 
     `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.  `overrides` are
@@ -103,7 +101,7 @@ class Outcome:
     plan: Plan
     receipt: Receipt | None
     warnings: tuple[Diagnostic, ...]
-    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    overrides: Mapping[str, str]
     reviews: tuple[PolicyReview, ...] = ()
 
 
@@ -355,8 +353,7 @@ def _wanted_instances(
     return instances
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
+class _Builder(NamedTuple):
     """Makes the wanted state: reuses what the current generation has, and compiles the rest."""
 
     context: Context

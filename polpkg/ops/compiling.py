@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from polpkg.diagnostics import Diagnostic
@@ -16,8 +15,7 @@ DEFAULT_BACKEND = "builtin"
 DEFAULT_POLICYDB_VERSION = 30
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSettings:
+class BuildSettings(NamedTuple):
     """How a policy is built."""
 
     backend: str = DEFAULT_BACKEND

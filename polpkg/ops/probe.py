@@ -104,7 +104,7 @@ def why_refused(policydb: bytes, hypervisor: Abi) -> str:
 
     Classes and permissions are compared as Xen does when it loads a policy: see `polpkg.policy.abi.accepts`.
     """
-    from polpkg.policy.abi import accepts
+    from polpkg.policy.abi.difference import accepts
     from polpkg.policy.policydb import read_policydb
 
     try:

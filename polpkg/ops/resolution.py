@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PendingError
 from polpkg.ops.staleness import check_fresh
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from polpkg.packages.source import PackageFiles
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(NamedTuple):
     """A lock and the packages that it names, in requirement order, read and checked."""
 
     lock: Lockfile

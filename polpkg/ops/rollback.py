@@ -49,7 +49,7 @@ def prepare_rollback(target: Target, number: int | None) -> Prepared:
     hypervisors = find_hypervisors(target, current_generation(target))
     wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
     present = read_present(target, wanted)
-    return Prepared(wanted, compute_plan(wanted, present, keep=_how_many(wanted, present)), ())
+    return Prepared(wanted, compute_plan(wanted, present, keep=_how_many(wanted, present)), (), {})
 
 
 def _how_many(wanted: WantedState, present: PresentState) -> int:

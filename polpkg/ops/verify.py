@@ -162,7 +162,7 @@ def _compare(
     except PolpkgError as error:  # the tool of the backend is missing, or a plugin that brought it
         return _Skipped(f"{path} was not built again: {error.message}")
     if artifact.record.sha256 == policy.sha256:
-        built = replace(artifact.record, inputs=policy.inputs, backend_version=policy.backend_version)
+        built = artifact.record._replace(inputs=policy.inputs, backend_version=policy.backend_version)
         return None if built == policy else _misrecorded(installed, f"tells of {path} what does not hold for it")
     return Finding("policy-differs", path, _difference(path, installed.receipt, policy, artifact.backend_version))
 

@@ -18,7 +18,7 @@ guest_writeconsole = false
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.packages.merge_conflict import refuse_conflict
 from polpkg.packages.names import NAME_RULE, is_digest, is_name
@@ -40,8 +40,7 @@ DEFAULT_BASE = ("dom0",)
 """What every target has, unless policy.toml says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
+class TargetFacts(NamedTuple):
     """What policy.toml says about the target; empty, None or the default where it says nothing.
 
     `xen` is a release and `hypervisor` a file.  `base` are the packages that are always there.  `permissive` are types

@@ -75,7 +75,7 @@ def apply_change(project: Project, change: ProjectChange) -> Project:
         options=options,
         instances={package: these for package, these in instances.items() if these},
         booleans=booleans,
-        target=replace(project.target, **facts),
+        target=project.target._replace(**facts),
         indexes={name: i for name, i in project.indexes.items() if name not in change.remove_indexes}
         | dict(change.indexes),
         index_map={name: i for name, i in project.index_map.items() if i not in change.remove_indexes},

@@ -16,7 +16,6 @@ from polpkg.errors import PolicyError
 from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
 from polpkg.policy.owner_assertions import assertion_macros
-from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
 from polpkg.policy.syntax.te import PlainText, parse_te
@@ -164,6 +163,8 @@ def _read_cil(
     package: PackageSource, others: Iterable[tuple[Statement, ...]], environment: Environment
 ) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
     """The CIL fragments of a package; `others` are the statements of what it may use."""
+    from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
+
     fragments = [fragment for fragment in package.fragments if fragment.file.endswith(_CIL)]
     abi = environment.abi
     classes = {security_class.name: security_class.permissions for security_class in abi.all_classes}

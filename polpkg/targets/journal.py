@@ -6,7 +6,6 @@ and the old content of every file that is about to change.  As long as it exists
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,8 +54,7 @@ class FileChange(NamedTuple):
     source: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(NamedTuple):
     """A change from generation `previous` to `generation`; equal when files of the current one are only put back."""
 
     generation: int

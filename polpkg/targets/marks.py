@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import read_document, render_document
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """Which generations are kept whatever their number: those pinned by hand, and the last one confirmed to boot."""
 
     pinned: frozenset[int] = frozenset()

@@ -7,7 +7,6 @@ those of the wanted state it was made from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from polpkg.targets.boot.path import SetUp
@@ -146,8 +145,7 @@ FileAction = (
 Action = WriteGeneration | FileAction | SwitchCurrent | PruneGeneration
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The way from what a target has to what is wanted, in the order it is gone.
 
     `generation`: the one that will be current.  `previous`: the one that is.  `notes`: what a person should know

@@ -55,8 +55,7 @@ class BootFile(NamedTuple):
     hypervisors: tuple[HypervisorRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRecord:
+class PolicyRecord(NamedTuple):
     """One compiled policy: for which ABI, made by what, how large, and the boot files that hold it.
 
     `abi`: the fingerprint.  `inputs`: a digest of all that went into it, by which whoever compiles can tell that
@@ -184,7 +183,7 @@ def _package(document: Mapping[str, Any]) -> PackageRecord:
 
 def policy_document(policy: PolicyRecord) -> dict[str, Any]:
     """`policy` as it stands in JSON, here and in what commands print."""
-    values = {name: getattr(policy, name) for name in PolicyRecord.__dataclass_fields__}
+    values = policy._asdict()
     boot_files = [_boot_document(boot) for boot in policy.boot_files]
     return {**values, "boot_files": boot_files, "permissive": list(policy.permissive)}
 

@@ -5,7 +5,6 @@ Both can be interrupted anywhere and begun again: a step that is done already is
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from polpkg.errors import TargetError
@@ -154,7 +153,7 @@ def _is_whole(target: Target, journal: Journal) -> bool:
 def _turn_back(target: Target, journal: Journal) -> None:
     """Note that the way is back now, so that an interruption does not turn it round again."""
     try:
-        write_journal(target, replace(journal, direction=Direction.BACK))
+        write_journal(target, journal._replace(direction=Direction.BACK))
     except TargetError:
         if not is_interrupted(target):  # nobody would know that anything is to be taken back
             raise

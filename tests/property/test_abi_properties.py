@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polpkg.errors import TargetError
-from polpkg.policy.abi import Abi, SecurityClass, accepts, difference, load_abi, nearest, parse_table
+from polpkg.policy.abi import Abi, SecurityClass, load_abi, nearest, parse_table
+from polpkg.policy.abi.difference import accepts, difference
 from polpkg.policy.abi.hypervisor import SidSource, inspect_hypervisor
 
 RELAXED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

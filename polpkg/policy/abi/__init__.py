@@ -2,8 +2,9 @@
 
 In goes a release ("4.18.3") or a hypervisor file, out comes an `Abi`.  `catalogue` has the tables of the known
 releases, `difference` compares two, `hypervisor` reads the one that a hypervisor file was built with, `probe` reports
-on such a file, and `generate` maintains the catalogue.  What reads hypervisor files is imported from its own module,
-`polpkg.policy.abi.hypervisor`, because most commands do without.  Knows nothing of policies beyond that.
+on such a file, and `generate` maintains the catalogue.  What compares tables and what reads hypervisor files is
+imported from modules of their own, `difference` and `hypervisor`, because most commands do without.  Knows nothing of
+policies beyond that.
 """
 
 from __future__ import annotations
@@ -24,17 +25,13 @@ from polpkg.policy.abi.catalogue import (
     versions_of,
     versions_with,
 )
-from polpkg.policy.abi.difference import Difference, accepts, difference
 from polpkg.policy.abi.model import Abi, SecurityClass, parse_table, version_numbers
 
 __all__ = [
     "Abi",
-    "Difference",
     "Release",
     "SecurityClass",
-    "accepts",
     "describe_availability",
-    "difference",
     "find_abi",
     "find_release",
     "known_tables",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import UsageError
-from polpkg.policy.abi.difference import Difference, difference
 from polpkg.policy.abi.model import Abi, parse_table, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from polpkg.policy.abi.difference import Difference
 
 DATA = Path(__file__).with_name("data")
 RELEASES = "releases.txt"
@@ -115,6 +116,8 @@ def nearest(abi: Abi) -> tuple[str, Difference]:
 
     Of several, the newest of the series nearest to the version of `abi`, or simply the newest when that is not known.
     """
+    from polpkg.policy.abi.difference import difference
+
     differences = {known.fingerprint: difference(known, abi) for known in known_tables()}
     best = min(
         reversed(read_releases()), key=lambda release: (len(differences[release.fingerprint]), _distance(release, abi))

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from polpkg.policy.abi import difference
+from polpkg.policy.abi.difference import difference
 from polpkg.policy.analysis.sections import SECTIONS, describe
 from polpkg.policy.analysis.view import render_condition
 from polpkg.policy.ir.linked import LinkedAvRule, bits
@@ -23,7 +23,7 @@ from polpkg.policy.policydb.layout import CONDITION_BOOLEAN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from polpkg.policy.abi import Difference
+    from polpkg.policy.abi.difference import Difference
     from polpkg.policy.ir.linked import LinkedConditional, LinkedPolicy, LinkedTypeRule
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from polpkg.diagnostics import Diagnostic
 from polpkg.errors import PolicyError, TargetError
-from polpkg.policy.abi import Abi, SecurityClass, accepts, known_tables
+from polpkg.policy.abi import Abi, SecurityClass, known_tables
 from polpkg.policy.ir.linked import Foreign
 from polpkg.policy.ir.statements import AccessVector, ClassDeclaration, CommonDeclaration, InitialSidDeclaration
 from polpkg.policy.link.report import declared_at
@@ -49,6 +49,8 @@ def own_tables(modules: Sequence[PolicyModule], target: Abi, *, for_target: bool
     statements = [s for m in modules for s in m.statements if isinstance(s, _Table)]
     if not statements:
         return Tables(target)
+    from polpkg.policy.abi.difference import accepts
+
     problems = [*_in_packages(modules), *_contradictions(statements)]
     if problems:
         raise PolicyError.of(problems)

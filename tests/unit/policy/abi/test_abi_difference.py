@@ -1,6 +1,7 @@
 import pytest
 
-from polpkg.policy.abi import Abi, Difference, SecurityClass, accepts, difference, load_abi, parse_table
+from polpkg.policy.abi import Abi, SecurityClass, load_abi, parse_table
+from polpkg.policy.abi.difference import Difference, accepts, difference
 
 OLD = parse_table("class a one two\nclass b three\nclass gone four\nsid kernel\nsid old\nsid x\n")
 NEW = parse_table("class b three\nclass a zero one\nclass fresh five\nsid kernel\nsid x\nsid y\n")
