@@ -55,7 +55,7 @@ fuzz: $(VENV)/development ## Fuzz everything that reads what strangers wrote, FU
 	$(BIN)/python tests/fuzz
 	$(TOOK)
 
-bench-compile: $(VENV)/development ## Compile up to 1,000 verifiers with 10 guests each, beside checkpolicy and secilc
+bench-compile: $(VENV)/development ## Compile up to 1,000 verifiers with 10 guests each, beside checkpolicy and secilc (SIZES=changed: one package of 100 changed)
 	$(BIN)/python tests/bench/compile $(SIZES)
 	$(TOOK)
 

@@ -1,7 +1,8 @@
 """`make bench-compile`: N verifiers with 10 guests each, from packages to a policydb, beside checkpolicy and secilc.
 
 The peers compile what polpkg links, as policy.conf and as CIL, without assertions: they need minutes to check those of
-100 verifiers.  polpkg resolves, expands, links, checks every assertion and compiles.  Sizes are arguments.
+100 verifiers.  polpkg resolves, expands, links, checks every assertion and compiles.  Arguments are sizes, and
+`changed` for many packages of which one changed (see `changed.py`); all of it without arguments.
 """
 
 from __future__ import annotations
@@ -9,34 +10,17 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+
+from changed import CHANGED, measure_changed
+from cost import Cost, cost_of
 
 SIZES = (10, 100, 300, 1000)
 WORK = Path(__file__).with_name("work.py")
 GOALS = {"checkpolicy": (1.0, None), "secilc": (0.5, 3.0)}
 """By peer: at most this many times its CPU time, and its memory."""
-
-
-class Cost(NamedTuple):
-    """What a process cost: seconds of CPU, and mebibytes at its peak."""
-
-    seconds: float
-    memory: float
-
-
-def cost_of(command: list[str]) -> Cost:
-    """Runs `command` and waits for it; stops everything when it fails."""
-    with Path(os.devnull).open("r+b") as nothing:
-        process = subprocess.Popen(command, stdin=nothing, stdout=nothing)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)}: exit {process.returncode}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def measure(size: int, folder: Path) -> dict[str, Cost]:
@@ -81,15 +65,19 @@ def growth(found: dict[int, dict[str, Cost]]) -> None:
     print("goal: at most 1.1")
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Measures all sizes; missing peers are left out."""
+def main(words: list[str]) -> None:
+    """Measures all that is asked for; missing peers are left out."""
+    sizes = tuple(int(word) for word in words if word != CHANGED) if words else SIZES
     found: dict[int, dict[str, Cost]] = {}
     for size in sizes:
         with TemporaryDirectory(prefix="polpkg-bench-") as folder:
             found[size] = measure(size, Path(folder))
         report(found[size])
     growth(found)
+    if not words or CHANGED in words:
+        with TemporaryDirectory(prefix="polpkg-bench-") as folder:
+            measure_changed(Path(folder))
 
 
 if __name__ == "__main__":
-    main(tuple(map(int, sys.argv[1:])) or SIZES)
+    main(sys.argv[1:])

@@ -1,4 +1,6 @@
-"""The work that is measured, in a process of its own: `packages N`, `conf FILE` or `emit N CONF CIL`."""
+"""The work that is measured, in a process of its own: `packages N`, `conf FILE`, `folder FOLDER` or
+`emit N CONF CIL`; `folder` takes CONF and CIL too, and writes them besides.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,10 @@ from polpkg.diagnostics import Source
 from polpkg.ops.assembly import assemble
 from polpkg.ops.compiling import link_assembly
 from polpkg.ops.context import Context
+from polpkg.ops.link import LinkRequest, link_requirements
 from polpkg.ops.resolution import load_packages, resolve_requirements
 from polpkg.packages.project import Project
+from polpkg.packages.requirement import parse_requirement
 from polpkg.policy.abi import load_abi
 from polpkg.policy.backends.backend import CompileOptions
 from polpkg.policy.backends.builtin import BuiltinBackend
@@ -33,6 +37,12 @@ def linked(count: int) -> LinkedPolicy:
     return link_assembly(assemble(load_packages(context, lock, catalog), project), load_abi(XEN))[0]
 
 
+def from_folder(folder: Path) -> LinkedPolicy:
+    """The policy of dom0 with all packages below `folder`."""
+    requirements = (*map(str, sorted(folder.iterdir())), "dom0")
+    return link_requirements(Context(), LinkRequest(tuple(map(parse_requirement, requirements)), "4.17.7")).policy
+
+
 def from_conf(path: Path) -> LinkedPolicy:
     """The policy of a policy.conf."""
     source = Source("policy.conf", path.read_text(encoding="utf-8"), "conf", "1")
@@ -43,11 +53,14 @@ def from_conf(path: Path) -> LinkedPolicy:
 def main(verb: str, what: str, *files: str) -> None:
     """Does what is asked, with the garbage collector as `polpkg` itself has it."""
     gc.set_threshold(100_000)
-    policy = from_conf(Path(what)) if verb == "conf" else linked(int(what))
-    if verb == "emit":
+    if verb in ("conf", "folder"):
+        policy = from_conf(Path(what)) if verb == "conf" else from_folder(Path(what))
+    else:
+        policy = linked(int(what))
+    if files:
         Path(files[0]).write_text(emit_conf(policy, neverallows=False), encoding="utf-8")
         Path(files[1]).write_text(emit_cil(policy, neverallows=False), encoding="utf-8")
-    else:
+    if verb != "emit":
         BuiltinBackend().compile(policy, CompileOptions())
 
 
