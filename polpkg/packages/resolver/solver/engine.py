@@ -9,6 +9,7 @@ from polpkg.packages.resolver.solver.decision_order import DecisionOrder
 from polpkg.packages.resolver.solver.incompatibility import Incompatibility
 from polpkg.packages.resolver.solver.learning import learn
 from polpkg.packages.resolver.solver.partial_solution import PartialSolution
+from polpkg.packages.resolver.solver.restarts import Restarts
 from polpkg.packages.resolver.solver.support import Supports
 from polpkg.packages.resolver.solver.term import ANYTHING, Term
 from polpkg.packages.resolver.solver.watching import Watch, Watches
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from polpkg.packages.resolver.solver.provider import DependencyProvider
 
+_HARD = 300
+"""How many conflicts make a search hard: then finding an answer matters more than the highest versions."""
 _FAR = 50
 _PATIENCE = 4
 """How many times in a row a far jump is replaced by a single step back."""
@@ -71,12 +74,14 @@ class _Search:
         self._provider = provider
         self._solution = PartialSolution()
         self._order = DecisionOrder(self._solution)
+        self._restarts = Restarts()
         self._watches = Watches()
         self._supports = Supports()
         self._stated: set[tuple[Term, ...]] = set()
         self._constrained: set[str] = set()
         self._expanded: set[tuple[str, int]] = set()
         self._troubled: set[str] = set()
+        self._tried: dict[str, int] = {}
         self._changed: dict[str, int] = {}
         self._late: list[tuple[int, Incompatibility]] = []
         self._steps_back = 0
@@ -106,7 +111,7 @@ class _Search:
         if package not in self._constrained:
             self._constrained.add(package)
             return self._state(self._provider.constraints(package))
-        version = self._provider.choose(package, self._solution.known[package])
+        version = self._choose(package)
         if package not in self._troubled and (package, version) not in self._expanded:
             self._expanded.add((package, version))
             conflict = self._state(self._provider.dependencies(package, version))
@@ -117,6 +122,16 @@ class _Search:
         self._steps_back = 0
         self._note(package, before)
         return None
+
+    def _choose(self, package: str) -> int:
+        """The best version that is left; in a hard search the one tried last, since much of what is chosen fits it.
+
+        (Pipatsrisawat and Darwiche, "A Lightweight Component Caching Scheme for Satisfiability Solvers", 2007.)
+        """
+        left, tried = self._solution.known[package], self._tried.get(package)
+        if tried is None or self.conflicts < _HARD or not left >> tried & 1:
+            tried = self._tried[package] = self._provider.choose(package, left)
+        return tried
 
     def _expand(self, packages: Iterable[str]) -> Incompatibility | None:
         """State what every version brings with it of `packages`, which a conflict was about; a conflict, if any.
@@ -137,7 +152,9 @@ class _Search:
         Most of what a far jump throws away would be decided again in the same way (Nadel and Ryvchin, "Chronological
         Backtracking", 2018).
         """
-        if self._solution.level - level > _FAR and self._steps_back < _PATIENCE:
+        if self._restarts.is_due(self.conflicts):
+            level = 0
+        elif self._solution.level - level > _FAR and self._steps_back < _PATIENCE:
             level = self._solution.level - 1
             self._steps_back += 1
         self._order.touch(sorted(self._solution.backtrack(level)))

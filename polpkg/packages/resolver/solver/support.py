@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_KEPT = 64
+"""Of how many version sets of a package what was drawn from them is kept."""
+
+
 class _Pair(NamedTuple):
     """An incompatibility of two terms, seen from a package: its versions `own` exclude `excluded` of another."""
 
@@ -54,6 +58,8 @@ class Supports:
             return ()
         drawn = self._drawn.setdefault(package, {})
         if known not in drawn:
+            if len(drawn) >= _KEPT:
+                drawn.clear()
             every = ((other, _excluded_by_all(known, pairs)) for other, pairs in self._pairs[package].items())
             drawn[known] = [Term(other, excluded) for other, excluded in every if excluded]
         return drawn[known]
