@@ -245,6 +245,8 @@ def test_conditions_are_spelt_as_libsepol_does(tmp_path, conditions):
     [
         ("if (x && !y) { allow t u:domain pause; } if (y && !x) { allow t t:domain stop; }", ""),
         ("attribute_role ra;", "constrain domain pause (r1 == ra or u1 == u2);"),
+        ("expandattribute a true;", "constrain domain pause (t1 == a);"),
+        ("expandattribute a true; allow a t:domain stop;", "constrain domain pause (t1 == { a t } or t2 != a);"),
         ("attribute_role ra;", "constrain domain pause (not r2 == ra and (r1 != ra or t1 == t));"),
     ],
 )
@@ -256,6 +258,14 @@ def test_what_libsepol_must_be_told_otherwise(backend, rules, constraints):
         pytest.skip(reason)
     found = read_policydb(backend().compile(policy, CompileOptions()))
     assert not differences(found, read_policydb(BuiltinBackend().compile(policy, CompileOptions())))
+
+
+def test_attributes_that_were_written_out_keep_their_names_in_constraints():
+    text = whole("expandattribute a true;", constraints="constrain domain pause (t1 == a);")
+    statements, _ = parse_te(PlainText(Source("policy.conf", text)))
+    policy = link((PolicyModule("p", "1", statements),), ABI).policy
+    one, other = (read_policydb(b.compile(policy, CompileOptions())) for b in (BuiltinBackend(), CheckpolicyBackend()))
+    assert canonical(one) == canonical(other)
 
 
 @pytest.mark.skipif(shutil.which("secilc") is None, reason="needs secilc")

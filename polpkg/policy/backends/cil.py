@@ -13,6 +13,7 @@ from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
 from polpkg.policy.backends.naming import Described, Naming, Sets, category_spans, in_order, joined
+from polpkg.policy.backends.written_out import with_members
 from polpkg.policy.ir.linked import (
     Foreign,
     LinkedAvRule,
@@ -97,6 +98,7 @@ class _Emitter:
     """The names of the policy, and how to write each part of it."""
 
     def __init__(self, policy: LinkedPolicy, *, origins: bool) -> None:
+        policy, _ = with_members(policy)
         self.policy = policy
         self.names = Naming(policy)
         self.sets = Sets(policy)

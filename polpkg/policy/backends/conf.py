@@ -15,6 +15,7 @@ from polpkg.errors import PolicyError
 from polpkg.policy.backends.conditions import told_apart
 from polpkg.policy.backends.expressions import boolean_arity, constraint_arity, fold, without_empty_sets
 from polpkg.policy.backends.naming import Naming, Sets, attributes_of, category_spans, in_order, joined
+from polpkg.policy.backends.written_out import with_members
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -83,6 +84,7 @@ class ConfWriter:
 
     def __init__(self, policy: LinkedPolicy, *, origins: bool = False) -> None:
         """`origins` says above each rule, as a comment, where it comes from."""
+        policy, self.written_out = with_members(policy)
         self.policy = policy
         self.names = Naming(policy)
         self.origins = origins
@@ -173,6 +175,7 @@ class ConfWriter:
         """Attributes, types, bounds and permissive types."""
         symbols = self.policy.types
         yield from (f"attribute {symbol.name};" for symbol in symbols if symbol.is_attribute)
+        yield from (f"expandattribute {symbols[number].name} true;" for number in sorted(self.written_out))
         for symbol, attributes in zip(symbols, attributes_of(self.policy), strict=True):
             if not symbol.is_attribute:
                 yield from self.origin(symbol.place)

@@ -25,6 +25,7 @@ from polpkg.policy.policydb.model import PolicyDb
 RULES = {
     "unused-attribute": "an attribute that no rule and no constraint uses may be left out",
     "expanded-attribute": "rules on an attribute may be written out for its types instead",
+    "written-out-attribute": "an attribute that rules were written out for may keep its types if no rule names it",
     "unused-role": "a role without types may be left out: no context can have it",
     "constraint-names": "a constraint may name attributes or their types, as long as the types are the same",
     "condition-spelling": "a condition may be spelt in another way that means the same",
@@ -175,9 +176,13 @@ def _attribute_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyD
         is_left = name in members[0]
         rule = "expanded-attribute" if name in used[0 if is_left else 1] else "unused-attribute"
         yield PolicyDifference("attribute", f"only on the {'left' if is_left else 'right'}: {name}", rule)
+    in_rules = _named_in_rules(a) | _named_in_rules(b)
     for name in sorted(members[0].keys() & members[1].keys()):
-        if members[0][name] != members[1][name]:
-            yield from _set_differences(f"attribute {name}", members[0][name], members[1][name])
+        left, right = members[0][name], members[1][name]
+        if left != right:
+            may_differ = not (left and right) and name not in in_rules
+            rule = "written-out-attribute" if may_differ else ""
+            yield from _set_differences(f"attribute {name}", left, right, rule)
 
 
 def _members(policy: LinkedPolicy) -> dict[str, frozenset[str]]:
@@ -190,12 +195,17 @@ def _members(policy: LinkedPolicy) -> dict[str, frozenset[str]]:
 
 
 def _used_attributes(policy: LinkedPolicy) -> set[str]:
-    rules = [*policy.rules, *(rule for c in policy.conditionals for rule in (*c.then, *c.otherwise))]
-    used = {number for rule in rules for number in (rule.source, rule.target)}
+    used = _named_in_rules(policy)
     for constraint in policy.constraints:
         for term in constraint.expression:
-            used.update(term.written if isinstance(term, LinkedTerm) else ())
-    return {policy.types[number].name for number in used}
+            names = term.written if isinstance(term, LinkedTerm) else ()
+            used.update(policy.types[number].name for number in names)
+    return used
+
+
+def _named_in_rules(policy: LinkedPolicy) -> set[str]:
+    rules = [*policy.rules, *(rule for c in policy.conditionals for rule in (*c.then, *c.otherwise))]
+    return {policy.types[number].name for rule in rules for number in (rule.source, rule.target)}
 
 
 def _grant_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDifference]:
