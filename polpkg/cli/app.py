@@ -209,6 +209,8 @@ def overview(verbs: Mapping[str, Verb], plugins: Plugins) -> str:
 
 
 def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], words: Sequence[str]) -> int:
+    from textwrap import wrap
+
     from polpkg.cli.console import Console
 
     typed = [word for word in words if word not in _MOVABLE]
@@ -217,6 +219,10 @@ def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], wor
     if not typed and "--json" in words:
         raise UsageError("usage", f"{name} needs a verb of its own: {', '.join(subverbs)}")
     size = max(map(len, subverbs))
-    rows = [f"  {sub.ljust(size)}  {(function.__doc__ or '').splitlines()[0]}" for sub, function in subverbs.items()]
-    Console(name).answer({}, "\n".join([f"Usage: polpkg {name} VERB [OPTIONS] [ARGUMENTS]", "", *rows]))
+    lines = [f"Usage: polpkg {name} VERB [OPTIONS] [ARGUMENTS]", ""]
+    for sub, function in subverbs.items():
+        summary = (function.__doc__ or "").splitlines()[0]
+        lines += wrap(f"  {sub.ljust(size)}  {summary}", 80, subsequent_indent=" " * (size + 4))
+    lines += ["", f"`polpkg {name} VERB --help` tells all about a verb."]
+    Console(name).answer({}, "\n".join(lines))
     return 0 if typed else 2

@@ -138,9 +138,16 @@ def test_info(call):
         "name": "guests",
         "type": "table",
         "default": ["guest"],
+        "choices": None,
         "each": "vmv_guest",
         "help": "the kinds of guest, a type each",
     }
+    assert document["parameters"][1]["choices"] == ["pv", "pvh", "hvm"]
+    assert document["options"]["sealed-guests"]["help"].startswith("once a guest runs, nobody")
+    text = " ".join(call("info", "vmv").out.split())
+    assert "builds (list), default pv; any of pv, pvh, hvm: what kinds of virtual machine its guests are" in text
+    assert "separation (string), default type; one of type, user:" in text
+    assert "option sealed-guests: once a guest runs, nobody" in text
     assert document["readme"].startswith("The Virtual Machine Verifier")
     assert document["assertions"]
     assert document["index"] == "bundled"
