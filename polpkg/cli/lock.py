@@ -40,6 +40,9 @@ def command(
     Without REQ those of policy.toml, in the working directory or in --project; policy.lock is written beside it, and
     versions that are locked stay where they fit.  With REQ nothing is added to them, and nothing is written without -o.
 
+    A lock is made from what indexes say, without the packages: its functions are those that packages claim for every
+    client.  Who owns what once instances name their clients is told by `install` and `functions`.
+
     For example:
       polpkg lock vmv netdom
       polpkg lock vmv -o policy.lock
