@@ -52,8 +52,10 @@ def _owner_lines(report: FunctionsReport, width: int) -> Iterator[str]:
     for function, owner in report.owners.items():
         by_owner[owner].append(function)
     yield "owners"
+    nobody = {owner.name for owners in report.host_owners.values() for owner in owners if not owner.type}
     for owner, functions in sorted(by_owner.items()):
-        yield from _wrapped(f"  {owner}: {', '.join(functions)}", width)
+        whose = f"nobody ({owner})" if owner in nobody else owner
+        yield from _wrapped(f"  {whose}: {', '.join(functions)}", width)
     for clients in _alike(report.clients, lambda served: _other_owners(served, report)):
         if others := _other_owners(clients[0], report):
             names = _names([served.type for served in clients])

@@ -26,6 +26,7 @@ def test_nobody_changes_the_policy(call, install, tmp_path, words, xen):
     assert "check_context" in held["dom0_t"]
     functions = call("functions", "--root", tmp_path / "host", "--json").document
     assert not any("load another policy" in text for text in functions["residuals"])
+    assert "  nobody (sealed-policy): policy-admin\n" in call("functions", "--root", tmp_path / "host").out
 
 
 def test_the_lock_knows_it_from_the_index_alone(call, tmp_path):
