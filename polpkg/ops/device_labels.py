@@ -47,7 +47,7 @@ def check_labelling(claims: Claims) -> None:
     raise PolicyError(
         "nobody-labels-devices",
         "the policy is sealed, so nobody can label devices at run time, as instances with `pci` need it",
-        hint="remove sealed-policy, or the option `sealed` of score; or leave out `pci`",
+        hint="leave out `pci`, and label the devices in a package (`polpkg devices scan --static`); or do not seal",
     )
 
 
