@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, TargetError
 from polpkg.targets.boot.known import BOOT_PATHS
+from polpkg.targets.boot.path import BootFinding
 from polpkg.targets.boot.placing import find_boot_path
-from polpkg.targets.boot.set_up import inspect_boot
+from polpkg.targets.boot.set_up import boot_set_up, find_served, inspect_boot
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_generation
+from polpkg.targets.layout import BOOT
 from polpkg.targets.probe import probe_hypervisors, read_contents
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from polpkg.policy.abi import Abi
     from polpkg.policy.policydb import PolicyDb
-    from polpkg.targets.boot.path import BootFinding, BootPath
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import PolicyRecord, Receipt
     from polpkg.targets.target import Target
@@ -85,7 +87,24 @@ def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) ->
         )
         for each in found
     )
-    return ProbedTarget(tuple(hypervisors), named, inspect_boot(target, policies, boot_paths))
+    return ProbedTarget(tuple(hypervisors), named, _inspect(target, policies, boot_paths))
+
+
+def _inspect(
+    target: Target, policies: Sequence[PolicyRecord], boot_paths: Sequence[BootPath]
+) -> tuple[BootFinding, ...]:
+    """What is found about how a target boots; that nothing is found is worth a word too."""
+    from polpkg.targets.boot.grub_check import find_configuration
+
+    found = inspect_boot(target, policies, boot_paths)
+    served = find_served(target, policies)
+    if found or not served or find_configuration(target) or boot_set_up(target, policies).files:
+        return found
+    names = ", ".join(each.hypervisor for each in served)
+    message = (
+        f"nothing here says how {names} is booted: its policy has to be handed to it, and xsm=flask flask=enforcing"
+    )
+    return (BootFinding("no-boot-loader", BOOT, message, is_wrong=False),)
 
 
 def _boot_policy(target: Target, receipt: Receipt | None, hypervisor: HypervisorFile) -> BootPolicy:

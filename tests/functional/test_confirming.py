@@ -154,3 +154,21 @@ def test_a_policy_that_polpkg_never_wrote_is_left(call, installed):
     (installed / "boot/xenpolicy-4.20-amd64").write_bytes(b"mine")
     call("install", "stordom", "--root", installed)
     assert (installed / "boot/xenpolicy-4.20-amd64").read_bytes() == b"mine"
+
+
+def test_probe_says_what_is_known_of_the_boot_loader(call, installed):
+    def found():
+        return [each["code"] for each in call("probe", "--root", installed, "--json").document["boot"]]
+
+    assert found() == ["no-boot-loader"]
+    assert max(map(len, call("probe", "--root", installed).out.splitlines())) <= 80
+    (installed / "etc/grub.d").mkdir()
+    (installed / "etc/grub.d/00_header").write_text("#!/bin/sh\n")
+    assert found() == ["no-grub-cfg"]
+    (installed / "srv/tftp/pxelinux.cfg").mkdir(parents=True)
+    (installed / "srv/tftp/pxelinux.cfg/default").write_text("APPEND xen.gz --- vmlinuz --- initrd\n")
+    assert found() == ["no-grub-cfg", "pxelinux-without-policy"]
+    (installed / "boot/grub").mkdir()
+    (installed / "boot/grub/grub.cfg").write_text("menuentry 'Linux' --id linux {\nlinux /vmlinuz\n}\n")
+    assert found() == ["boot-entry-missing", "boot-default-other", "pxelinux-without-policy"]
+    assert call("verify", "--root", installed).code == 1
