@@ -20,7 +20,7 @@ from polpkg.packages.resolver.solver.term import Term
 from polpkg.packages.versions import asks_for_prereleases, exact_version, is_prerelease, same_version, satisfies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from polpkg.packages.index.release import Release
     from polpkg.packages.resolver.request import ResolutionRequest
@@ -57,15 +57,21 @@ class _Conflict(NamedTuple):
 class CatalogProvider:
     """A view of a catalog under one request: which versions there are, may be chosen, and bring what with them.
 
-    `prereleases`: packages whose pre-releases may be chosen besides those that the request names.  `asked_late`:
-    packages whose pre-releases a requirement turned out to ask for when they had been ruled out already.
+    `prereleases`: packages whose pre-releases may be chosen besides those that the request names.  `withheld`: packages
+    whose pre-releases may not be, whatever packages ask for.  `asked_late`: packages whose pre-releases a requirement
+    turned out to ask for when they had been ruled out already.
     """
 
     def __init__(
-        self, request: ResolutionRequest, source: ReleaseSource, prereleases: frozenset[str] = frozenset()
+        self,
+        request: ResolutionRequest,
+        source: ReleaseSource,
+        prereleases: frozenset[str] = frozenset(),
+        withheld: frozenset[str] = frozenset(),
     ) -> None:
         self.asked_late: set[str] = set()
-        self._prereleases = {*request.prereleases, *prereleases}
+        self._withheld = withheld
+        self._unlocked = set(prereleases - withheld)
         self._request = request
         self._source = source
         self._loaded: dict[str, KnownVersions] = {}
@@ -150,9 +156,33 @@ class CatalogProvider:
                 yield incompatibility(terms, Missing(package, name, text, self._why_none_fits(name), option))
 
     def _allow_prereleases(self, package: str) -> None:
-        if package in self._constrained and not self._wants_prereleases(package):
-            self.asked_late.add(package)
-        self._prereleases.add(package)
+        if package not in self._withheld:
+            if package in self._constrained and not self._wants_prereleases(package):
+                self.asked_late.add(package)
+            self._unlocked.add(package)
+
+    def unasked(self, answer: Mapping[str, int]) -> frozenset[str]:
+        """Packages of which `answer` has a pre-release that only versions which are not in it ask for."""
+        suspects = {
+            package for package in self._unlocked & answer.keys() if self._needs_asking(package, answer[package])
+        }
+        if suspects:
+            suspects -= {name for package, version in answer.items() for name in self._asked_by(package, version)}
+        return frozenset(suspects)
+
+    def _needs_asking(self, package: str, version: int) -> bool:
+        known = self.versions(package)
+        if (self._preferred(package) | self._pinned(package)) >> version & 1 or self._is_asked_for(package):
+            return False
+        is_usual = all(is_prerelease(release.version) for release in known.releases)
+        return is_prerelease(known.releases[version].version) and not is_usual
+
+    def _asked_by(self, package: str, version: int) -> Iterator[str]:
+        """The packages whose pre-releases a version of `package` asks for."""
+        on = {"", *self._request.options.get(package, ())}
+        for (option, name, specifier), versions in self.versions(package).requiring.items():
+            if option in on and versions >> version & 1 and asks_for_prereleases(self._in_force(name, specifier)[0]):
+                yield name
 
     def constraints(self, package: str) -> Iterator[Incompatibility]:
         """Versions that must not be chosen, and what the package excludes among those asked about before."""
@@ -196,9 +226,13 @@ class CatalogProvider:
         return self.versions(package).where(lambda r: any(same_version(r.version, version) for version in exact))
 
     def _wants_prereleases(self, package: str) -> bool:
+        return package in self._unlocked or self._is_asked_for(package)
+
+    def _is_asked_for(self, package: str) -> bool:
+        """Whether the request asks for pre-releases of the package."""
         by_path = any(r.is_path for r in self._request.requirements if r.name == package)
         asked = any(asks_for_prereleases(specifier) for specifier in self._specifiers(package))
-        return by_path or asked or package in self._prereleases
+        return by_path or asked or package in self._request.prereleases
 
     def _contests(self, package: str) -> Iterator[Incompatibility]:
         """Two packages cannot both hold an exclusive function for every client."""

@@ -20,7 +20,7 @@ class ResolutionRequest:
 
     `options`: package to the options that are on.  `xen`: the hypervisor release, empty when it is not known.
     `prefer`: versions to keep where they fit, as a lock has them; these may be yanked or pre-releases.  `prereleases`:
-    packages whose pre-releases may be chosen besides those that a requirement, here or of a package that was looked at,
+    packages whose pre-releases may be chosen besides those that a requirement, here or of a version that is chosen,
     asks for by naming one, and those of packages that have nothing else.
     `overrides`: package to the specifier that counts instead of all that is asked of it, here and by packages.
     `minimal`: choose the lowest versions that fit instead of the highest.

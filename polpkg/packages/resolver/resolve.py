@@ -39,14 +39,23 @@ def resolve(request: ResolutionRequest, source: ReleaseSource) -> Resolution:
 
 
 def _solve(request: ResolutionRequest, source: ReleaseSource) -> tuple[CatalogProvider, _Answer]:
-    """Solve it; once more, with more pre-releases, when some were asked for after the search had ruled them out."""
+    """Solve it; again, where pre-releases were asked for late, or only by versions that were not chosen in the end."""
     prereleases: frozenset[str] = frozenset()
+    withheld: frozenset[str] = frozenset()
+    found: tuple[CatalogProvider, _Answer] | None = None
     while True:
-        provider = CatalogProvider(request, source, prereleases)
+        provider = CatalogProvider(request, source, prereleases, withheld)
         answer = solve(provider, provider.requested())
-        if not isinstance(answer, Incompatibility) or provider.asked_late <= prereleases:
-            return provider, answer
-        prereleases |= provider.asked_late
+        if not isinstance(answer, Incompatibility):
+            found = provider, answer
+            unasked = provider.unasked(answer)
+            if not unasked:
+                return found
+            withheld |= unasked
+        elif provider.asked_late <= prereleases:
+            return found or (provider, answer)
+        else:
+            prereleases |= provider.asked_late
 
 
 def _resolved(release: Release, options: tuple[str, ...]) -> ResolvedPackage:

@@ -119,6 +119,14 @@ def test_prereleases_asked_for_late_are_found_all_the_same(attempt):
     assert versions(attempt(releases, "a"))["lib"] == "2rc1"
 
 
+@pytest.mark.parametrize(("asked", "chosen"), [("a", "1"), ("a<2", "2rc1")])
+def test_only_a_version_that_is_chosen_asks_for_prereleases(attempt, asked, chosen):
+    releases = [release("a", "3", "x==1 y"), release("a", "2", "lib"), release("a", "1", "lib>=1rc1")]
+    releases += [release("y", "1", "x==2"), release("x", "1"), release("x", "2")]
+    releases += [release("lib", "1"), release("lib", "2rc1")]
+    assert versions(attempt(releases, asked))["lib"] == chosen
+
+
 def test_a_package_that_has_only_prereleases_needs_no_asking(attempt):
     assert versions(attempt([release("a", "1rc1"), release("a", "1rc2")], "a")) == {"a": "1rc2"}
 
