@@ -117,9 +117,9 @@ class CatalogProvider:
             return "no index has a package of that name"
         return f"no such version exists (there is {known.listed(known.all)})"
 
-    def choose(self, package: str, allowed: int) -> int:
-        """The preferred version where it is allowed, else the highest, or the lowest when that is wanted."""
-        choice = allowed & self._preferred(package) or allowed
+    def choose(self, package: str, allowed: int, favourite: int = 0) -> int:
+        """The preferred version where it is allowed, else `favourite`, else the highest, or the lowest if wanted."""
+        choice = allowed & self._preferred(package) or allowed & favourite or allowed
         return ((choice & -choice) if self._request.minimal else choice).bit_length() - 1
 
     def _preferred(self, package: str) -> int:

@@ -57,7 +57,7 @@ class _NothingElse:
     def constraints(self, package: str) -> tuple[Incompatibility, ...]:  # noqa: ARG002
         return ()
 
-    def choose(self, package: str, allowed: int) -> int:  # noqa: ARG002
+    def choose(self, package: str, allowed: int, favourite: int = 0) -> int:  # noqa: ARG002
         return allowed.bit_length() - 1
 
     def dependencies(self, package: str, version: int) -> tuple[Incompatibility, ...]:  # noqa: ARG002
@@ -129,9 +129,9 @@ class _Search:
         (Pipatsrisawat and Darwiche, "A Lightweight Component Caching Scheme for Satisfiability Solvers", 2007.)
         """
         left, tried = self._solution.known[package], self._tried.get(package)
-        if tried is None or self.conflicts < _HARD or not left >> tried & 1:
-            tried = self._tried[package] = self._provider.choose(package, left)
-        return tried
+        favourite = 0 if tried is None or self.conflicts < _HARD else 1 << tried
+        version = self._tried[package] = self._provider.choose(package, left, favourite)
+        return version
 
     def _expand(self, packages: Iterable[str]) -> Incompatibility | None:
         """State what every version brings with it of `packages`, which a conflict was about; a conflict, if any.

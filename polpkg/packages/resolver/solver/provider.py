@@ -20,8 +20,11 @@ class DependencyProvider(Protocol):
         """
         ...
 
-    def choose(self, package: str, allowed: int) -> int:
-        """The best version number in `allowed`, a set that is not empty.  Must be cheap."""
+    def choose(self, package: str, allowed: int, favourite: int = 0) -> int:
+        """The best version number in `allowed`, a set that is not empty.  Must be cheap.
+
+        `favourite`: a set with the version that suits the search, to be taken where no other is asked for.
+        """
         ...
 
     def dependencies(self, package: str, version: int) -> Iterable[Incompatibility]:
