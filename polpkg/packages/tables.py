@@ -110,6 +110,8 @@ def read_toml(document: Document) -> Table:
         return document.root(tomli.loads(document.text))
     except tomli.TOMLDecodeError as error:
         raise _syntax_error(document, str(error)) from None
+    except ValueError:
+        raise _syntax_error(document, "A number has more digits than Python reads") from None
     except RecursionError:
         raise _syntax_error(document, "Values are nested too deeply") from None
 

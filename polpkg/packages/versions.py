@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_LONGEST = 4000
+"""Characters of a version or specifier; Python refuses to read a number of more than 4,300 digits."""
+
 _PLAIN_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _PLAIN_CLAUSE = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 
@@ -45,7 +48,9 @@ def _stripped(release: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def is_version(text: str) -> bool:
-    """Whether `text` is a version by PEP 440."""
+    """Whether `text` is a version by PEP 440, of at most 4,000 characters."""
+    if len(text) > _LONGEST:
+        return False
     if _plain_release(text) is not None:
         return True
     from packaging.version import InvalidVersion, Version
@@ -170,7 +175,9 @@ def plain_matches(releases: Sequence[tuple[int, ...]], specifier: str) -> int | 
 
 
 def is_specifier(specifier: str) -> bool:
-    """Whether `specifier` is one by PEP 440, or one of the two texts for any version."""
+    """Whether `specifier` is one by PEP 440 of at most 4,000 characters, or one of the two texts for any version."""
+    if len(specifier) > _LONGEST:
+        return False
     if is_any(specifier) or _plain_clauses(specifier) is not None:
         return True
     from packaging.specifiers import InvalidSpecifier, SpecifierSet

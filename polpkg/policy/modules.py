@@ -295,9 +295,10 @@ def _xen_at_least(abi: Abi) -> Callable[[Sequence[str]], str]:
 
     def xen_at_least(arguments: Sequence[str]) -> str:
         words = [a.strip() for a in arguments[:3]]
-        if not all(w.isascii() and w.isdigit() for w in words):
+        if not all(w.isascii() and w.isdigit() and len(w) < 10 for w in words):
+            given = ", ".join(w[:80] for w in words)
             raise NativeError(
-                "not-a-version", f"`xen_at_least` takes numbers, such as xen_at_least(4, 20, 1), not {', '.join(words)}"
+                "not-a-version", f"`xen_at_least` takes numbers, such as xen_at_least(4, 20, 1), not {given}"
             )
         if not abi.version_numbers:
             raise NativeError(

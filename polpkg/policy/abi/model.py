@@ -132,7 +132,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in version.split("."):
         digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits.isascii() or not digits:
+        if not digits.isascii() or not 0 < len(digits) < 10:
             break
         numbers.append(int(digits))
         if digits != part:

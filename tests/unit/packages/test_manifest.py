@@ -133,8 +133,9 @@ def test_says_where_it_is_not_toml(text, line):
     assert found[0][1] in (line, line + 1)
 
 
-def test_deep_nesting_is_an_error_not_a_crash():
-    assert findings("a = " + "[" * 100_000)[0][0] == "manifest-syntax"
+@pytest.mark.parametrize("character", ["[", "9"])
+def test_deep_nesting_and_long_numbers_are_errors_and_no_crash(character):
+    assert findings("a = " + character * 100_000)[0][0] == "manifest-syntax"
 
 
 def test_fragments_are_read_by_name_without_those_of_options():

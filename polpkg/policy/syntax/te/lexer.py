@@ -35,7 +35,7 @@ _WORD = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_LINE_MARK = re.compile(r'^#line (\d+)(?: "([^"\n]*)")?[^\n]*$', re.MULTILINE)
+_LINE_MARK = re.compile(r'^#line ([0-9]{1,9})(?![0-9])(?: "([^"\n]*)")?[^\n]*$', re.MULTILINE)
 
 
 class Located(Protocol):

@@ -227,6 +227,7 @@ def test_an_owner_named_by_hand_needs_a_requirement():
         ("ifowner(net_backend, dom0_t)", "too-few-arguments"),
         ("parameter(vmv, memory)", "unknown-parameter"),
         ("xen_at_least(four)", "not-a-version"),
+        (f"xen_at_least(4, {'9' * 5000})", "not-a-version"),
     ],
 )
 def test_wrong_calls(text, code):

@@ -51,6 +51,11 @@ def test_a_word_of_many_megabytes_is_not_quoted_in_full(text):
     assert max(len(found.message) for found in problems) < 300
 
 
+def test_a_mark_with_a_number_of_many_digits_is_a_comment():
+    statements, _ = parse(f"#line {'9' * 5000}\ntype a_t;")
+    assert statements[0].place.line == 2
+
+
 def test_a_mark_must_be_at_the_beginning_of_a_line():
     statements, _ = parse("type a_t; #line 10\ntype b_t;")
     assert statements[1].place.line == 2
