@@ -44,7 +44,7 @@ def archive_time() -> int:
     Raises `UsageError` when it is not a whole number of seconds that ustar can hold.
     """
     text = os.environ.get("SOURCE_DATE_EPOCH", "0")
-    if not (text.isascii() and text.isdigit() and int(text) < 8**11):
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 8**11):
         raise UsageError("bad-source-date-epoch", f"SOURCE_DATE_EPOCH is `{text}`, not a number of seconds")
     return int(text)
 

@@ -52,7 +52,7 @@ def _value(parameter: Parameter, text: str) -> ParameterValue:
             return _checked(parameter, (text,))[0]
         case ParameterType.BOOLEAN if text in ("true", "false"):
             return text == "true"
-        case ParameterType.INTEGER if text.removeprefix("-").isdecimal() and text.isascii():
+        case ParameterType.INTEGER if text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 20:
             return int(text)
         case ParameterType.TABLE | ParameterType.LIST | ParameterType.TYPES | ParameterType.PCI:
             return _checked(parameter, tuple(text.split(",")) if text else ())

@@ -64,6 +64,8 @@ class Menu:
     def default(self) -> Entry | None:
         """The entry that boots when nobody chooses; None when `default` names none that there is."""
         wanted = self.variables.get("default") or "0"
+        if wanted.isdecimal() and len(wanted) > 9:
+            return None
         if wanted.isdecimal():
             top = self.tops[int(wanted)] if int(wanted) < len(self.tops) else None
             return next((each for each in self.entries if (each.titles, each.ids) == top), None)

@@ -157,6 +157,7 @@ def test_the_short_form():
         "guests=a,a",
         "clients=a-b",
         "count=x",
+        f"count={'9' * 5000}",
         "strict=yes",
         "=1",
     ],

@@ -85,7 +85,7 @@ def test_the_default_by_number_title_and_id(menu):
     defaults = {"0": "a", "One": "a", "a": "a", "more>b": "b", "More>Three": "c", "": "a"}
     for default, identity in defaults.items():
         assert menu(f"set default='{default}'\n{text}").default.ids[-1] == identity
-    for default in ("1", "7", "b", "none"):
+    for default in ("1", "7", "b", "none", "9" * 5000):
         assert menu(f"set default='{default}'\n{text}").default is None
 
 
