@@ -89,11 +89,15 @@ def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptio
 
 
 def change_document(outcome: Outcome, root: str) -> dict[str, Any]:
-    """The document of a change (CLI.md); with several hypervisors, `policy` is the first of `policies`."""
+    """The document of a change (CLI.md); with several hypervisors, `policy` is the first of `policies`.
+
+    `changed`: whether anything was to be done, which a dry run did not do.
+    """
     plan, receipt = outcome.plan, outcome.receipt
     policies = [policy_values(policy, root) for policy in plan.policies]
     return {
         "generation": receipt.generation if receipt else plan.generation,
+        "changed": not plan.is_empty,
         "packages": [package_document(package) for package in plan.packages],
         "functions": dict(plan.functions),
         "policy": policies[0] if policies else None,

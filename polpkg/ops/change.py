@@ -22,6 +22,7 @@ from polpkg.ops.artifacts import (
     with_inputs,
 )
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
+from polpkg.ops.installed import usable_lock
 from polpkg.ops.orphans import about_dropped, find_orphans, without_settings
 from polpkg.ops.project_files import ProjectFiles, read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
@@ -188,8 +189,10 @@ def prepare_change(
     from polpkg.targets.probe import find_hypervisors
 
     receipt = usable_generation(target)
-    files = read_project_files(target, project_folder)
-    before = files.project
+    before, own_lock = read_project_files(target, project_folder)
+    previous = own_lock
+    if own_lock is None and project_folder is not None and not request.locked:
+        previous = usable_lock(target, receipt)  # a project without a lock moves nothing that the target has
     hypervisors = find_hypervisors(target, receipt)
     if project_folder is not None:
         request = _with_full_paths(request, context)
@@ -199,13 +202,13 @@ def prepare_change(
     text = edit_project(before.text, edit, before.file)
     project = read_project(text, before.file)
     as_it_is = replace(project, text=before.text)  # what is wrong has its place in the file, not in the edited text
-    lock, catalog = _lock(context, as_it_is, files.lock, request, slots[0].release)
+    lock, catalog = _lock(context, as_it_is, previous, request, slots[0].release)
     if request.instance or request.settings:
         # One edit from the old text: a package that is new has no default instance to keep.
         edit = replace(edit, instances=_wanted_instances(context, project, request, lock, catalog))
         text = edit_project(before.text, edit, before.file)
         project = read_project(text, before.file)
-    dropped = find_orphans(context, files.lock, lock, project)
+    dropped = find_orphans(context, own_lock, lock, project)
     if dropped:
         edit = without_settings(edit, project, dropped)
         text = edit_project(before.text, edit, before.file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polpkg.errors import PolicyError, TargetError
 from polpkg.targets.generations import current_generation, read_generation_file
 from polpkg.targets.layout import LOCK_FILE, PROJECT_FILE, generation_path
 
@@ -47,3 +48,14 @@ def read_inputs(target: Target, receipt: Receipt) -> Installed:
     return Installed(
         receipt, read_project(project, f"{folder}/{PROJECT_FILE}"), read_lock(lock, f"{folder}/{LOCK_FILE}")
     )
+
+
+def usable_lock(target: Target, receipt: Receipt | None) -> Lockfile | None:
+    """The lock of that generation; None without one, and when it is damaged.
+
+    For whoever makes a new generation, which is the way to repair a damaged one.
+    """
+    try:
+        return None if receipt is None else read_inputs(target, receipt).lock
+    except (TargetError, PolicyError):
+        return None

@@ -304,3 +304,29 @@ def test_upgrade_of_a_package_moves_another_that_policy_toml_names_as_well(call,
     publish(lib, "2.0")
     upgraded = call("upgrade", "app", *words, "--json").document["changes"]["upgraded"]
     assert {each["name"]: each["to"] for each in upgraded} == {"app": "2.0", lib: "2.0"}
+
+
+def test_a_project_without_a_lock_keeps_the_versions_of_the_target(call, empty, publish, tmp_path):
+    """A fleet has one policy.toml; what a host has moves when somebody says `upgrade`, not because an index grew."""
+    site = tmp_path / "site"
+    site.mkdir()
+    publish("app", "1.0")
+    wanted = '[packages]\napp = "*"\n[target]\nxen = "4.17"\n[indexes.dist]\nurl = "../dist"\n'
+    words = ("--project", site, "--root", empty, "--json")
+
+    def versions(verb):
+        (site / "policy.toml").write_text(wanted)
+        (site / "policy.lock").unlink(missing_ok=True)
+        done = call(verb, *words)
+        assert done.code == 0, done.out
+        return done.document["changed"], {p["version"] for p in done.document["packages"] if p["name"] == "app"}
+
+    assert versions("sync") == (True, {"1.0"})
+    publish("app", "1.1")
+    assert versions("sync") == (False, {"1.0"})
+    (site / "policy.toml").write_text(wanted)
+    assert call("sync", "--locked", *words).code == 10, "a lock that is not there is not made up"
+    assert versions("upgrade") == (True, {"1.1"})
+    (empty / "var/lib/polpkg/generations/2/policy.lock").write_text("damaged")
+    publish("app", "1.2")
+    assert versions("sync") == (True, {"1.2"}), "a damaged generation is made anew"
