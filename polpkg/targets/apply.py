@@ -12,7 +12,6 @@ caller, who has also called `recover`.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from polpkg import __version__
 from polpkg.errors import ApplyError, TargetError
 from polpkg.targets.document import digest, render_document
+from polpkg.targets.epoch import source_date_epoch
 from polpkg.targets.generations import read_generation
 from polpkg.targets.journal import BESIDE, FileChange, Journal, kept_name, new_name, write_journal
 from polpkg.targets.layout import (
@@ -66,17 +66,12 @@ _MARGIN = 64 << 10
 """Bytes set aside for the plan, the receipt and the journal."""
 
 
-def creation_time(source_date_epoch: str | None = None) -> str:
-    """SOURCE_DATE_EPOCH, or now when it is not set, in RFC 3339.
+def creation_time(text: str | None = None) -> str:
+    """SOURCE_DATE_EPOCH (or `text`), or now when it is not set, in RFC 3339.
 
     Raises TargetError `source-date-epoch` when it is no number of seconds.
     """
-    text = os.environ.get("SOURCE_DATE_EPOCH") if source_date_epoch is None else source_date_epoch
-    try:
-        moment = time.gmtime(int(text) if text else None)
-    except (ValueError, OverflowError, OSError):
-        raise TargetError("source-date-epoch", f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds") from None
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(source_date_epoch(text)))
 
 
 def apply_plan(

@@ -8,10 +8,12 @@ meanwhile can lead the walk outside (what openat2's RESOLVE_IN_ROOT does in the 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EINVAL, ELOOP
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple
+
+from polpkg.targets.epoch import source_date_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -142,10 +144,26 @@ def set_mode(descriptor: int, mode: int) -> None:
         return
 
 
+def set_time(entry: int | Entry) -> None:
+    """Give what this process wrote, open or by its name, the time SOURCE_DATE_EPOCH, when that is set.
+
+    A directory that is somebody else's refuses it, as in `set_mode`.  Raises TargetError when it is no time.
+    """
+    moment = source_date_epoch()
+    if moment is None:
+        return
+    with suppress(PermissionError):
+        if isinstance(entry, int):
+            os.utime(entry, (moment, moment))
+        else:
+            os.utime(entry.name, (moment, moment), dir_fd=entry.directory, follow_symlinks=False)
+
+
 def sync_directory(directory: int) -> None:
     """Wait until the names in a directory are on disk; some network file systems cannot and need not (EINVAL)."""
     listing = os.open(".", _LIST, dir_fd=directory)
     try:
+        set_time(listing)
         os.fsync(listing)
     except OSError as error:
         if error.errno != EINVAL:

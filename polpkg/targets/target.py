@@ -63,7 +63,8 @@ class Target(Protocol):
     def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Make `path` a file with this content, replacing a file or a link; missing directories are made.
 
-        Its mode is 0644, or 0755 when it is `executable`.
+        Its mode is 0644, or 0755 when it is `executable`.  With SOURCE_DATE_EPOCH the target gives all that it writes,
+        links and directories too, that time (`polpkg.targets.epoch`).
         """
         ...
 

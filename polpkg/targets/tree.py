@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.inroot import (
+    DIRECTORY_MODE,
     Entry,
     entry_below,
     list_names,
     make_directory,
     remove_entry,
     set_mode,
+    set_time,
     sync_directory,
 )
 from polpkg.targets.layout import TEMPORARY
@@ -118,6 +120,7 @@ class TreeTarget:
             temporary = Entry(place.directory, TEMPORARY)
             with _temporary(temporary):
                 os.symlink(destination, temporary.name, dir_fd=temporary.directory)
+                set_time(temporary)
                 _move(temporary, place)
 
     def write_tree(self, path: str, files: Mapping[str, bytes]) -> None:
@@ -193,9 +196,18 @@ class TreeTarget:
 
     @contextmanager
     def _place(self, path: str) -> Generator[Entry]:
-        Path(self.root).mkdir(parents=True, exist_ok=True)
+        self._make_root()
         with self._root() as root, entry_below(root, path, follow=False, make=True) as entry:
             yield entry
+
+    def _make_root(self) -> None:
+        """Make the directory when there is none: the way there as the umask says, itself as any of a target."""
+        root = Path(self.root)
+        if not root.exists():
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # somebody else's now, and so is its mode
+                root.mkdir(DIRECTORY_MODE)
+                root.chmod(DIRECTORY_MODE)
 
     @contextmanager
     def _reporting(self, verb: str, path: str) -> Generator[None]:
@@ -235,6 +247,7 @@ def _created(entry: Entry, content: bytes, mode: int = FILE_MODE) -> Generator[i
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        set_time(descriptor)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
+from polpkg.targets.epoch import source_date_epoch
+from polpkg.targets.inroot import set_time
 from polpkg.targets.layout import GENERATIONS, LOCK, STATE
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def hold_lock(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> Genera
 
 
 def _acquire(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> _Held:
+    source_date_epoch()  # refused here if it is no time, before anything is made
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             held = _open(tree)
@@ -75,7 +78,9 @@ def _open(tree: TreeTarget) -> _Held:
             descriptor = os.open(entry.name, os.O_RDONLY | _FLAGS, dir_fd=entry.directory)
         except FileNotFoundError:
             flags = os.O_RDONLY | os.O_CREAT | _FLAGS
-            return _Held(os.open(entry.name, flags, _MODE, dir_fd=entry.directory), is_new=True, made=made)
+            descriptor = os.open(entry.name, flags, _MODE, dir_fd=entry.directory)
+            set_time(descriptor)
+            return _Held(descriptor, is_new=True, made=made)
         return _Held(descriptor, is_new=False, made=())
 
 
