@@ -57,10 +57,8 @@ def snapshot(root):
     found = {}
     for path in (root, *sorted(root.rglob("*"))):
         status = path.lstat()
-        if path.is_symlink():
-            content = str(path.readlink())
-        else:
-            content = path.read_bytes() if path.is_file() else None
+        regular = path.read_bytes() if path.is_file() else None
+        content = str(path.readlink()) if path.is_symlink() else regular
         found[str(path.relative_to(root))] = (stat.filemode(status.st_mode), status.st_mtime_ns, content)
     return found
 
