@@ -8,6 +8,7 @@ The tree:
       TrustError                4   signature, digest, damaged archive, 401 or 403
       PolicyError               5   manifest, source, policydb or policy is wrong
       TargetError               6   the target cannot take it
+        HostError               1   a host cannot be reached, or the connection was lost: nothing is known about it
       NetworkError              7   network needed, or an index cannot be reached
       ApplyError                8   apply failed; the target was brought back
       PendingError             10   changes are pending or need confirmation
@@ -129,6 +130,12 @@ class TargetError(PolpkgError):
     """The target cannot take it."""
 
     exit_code = ExitCode.TARGET
+
+
+class HostError(TargetError):
+    """A host cannot be reached, or the connection to it was lost: nobody knows whether it could take anything."""
+
+    exit_code = ExitCode.FAILURE
 
 
 class NetworkError(PolpkgError):

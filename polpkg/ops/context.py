@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polpkg.errors import PolpkgError, TargetError, TrustError, UsageError
 from polpkg.packages.index.index import BUNDLED, PATH
@@ -252,10 +252,7 @@ class Context:
         from polpkg.plugin.own import BACKENDS
 
         if name in BACKENDS:
-            from importlib import import_module
-
-            module, _, attribute = BACKENDS[name][1].partition(":")
-            return getattr(import_module(module), attribute)()
+            return _own(BACKENDS[name])()
         known = self.plugins.backends
         if name not in known:
             from polpkg.packages.names import did_you_mean
@@ -273,10 +270,33 @@ class Context:
         if image is not None:
             raise TargetError("unsupported-target", "images are not supported yet", hint="use --root on a mounted tree")
         if host is not None:
-            raise TargetError("unsupported-target", "hosts are not supported yet", hint="use --root DIR")
+            return self._open_host(host)
         if root is None:
-            hint = "pass --root DIR: a directory tree such as a build root"
-            raise TargetError("no-target", "this machine is not a Xen dom0 that polpkg can change yet", hint=hint)
+            from polpkg.targets.host.open import open_default_host
+
+            return open_default_host()
         from polpkg.targets.tree import open_tree
 
         return open_tree(str(root), create=create)
+
+    def _open_host(self, address: str) -> Target:
+        from polpkg.plugin.own import TARGETS
+
+        scheme = address.partition("://")[0]
+        if scheme in TARGETS and scheme != "tree":
+            return _own(TARGETS[scheme])(address)
+        known = {name: found for name, found in self.plugins.targets.items() if name not in TARGETS}
+        if scheme not in known:
+            hint = f"plugins know {', '.join(f'{name}://...' for name in sorted(known))}" if known else ""
+            raise UsageError(
+                "unknown-host-kind", f"--host {address}: expected local or ssh://[user@]host[:port]", hint=hint
+            )
+        return self.plugins.load(known[scheme])(address)
+
+
+def _own(row: tuple[str, str]) -> Any:
+    """What a row of polpkg's own tables names, without looking for plugins."""
+    from importlib import import_module
+
+    module, _, attribute = row[1].partition(":")
+    return getattr(import_module(module), attribute)

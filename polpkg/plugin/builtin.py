@@ -6,7 +6,7 @@ Only references stand here: this module imports neither wing, and listing the ba
 from __future__ import annotations
 
 from polpkg.plugin.hookspecs import hookimpl
-from polpkg.plugin.own import BACKENDS
+from polpkg.plugin.own import BACKENDS, TARGETS
 from polpkg.plugin.values import Component, PackageSource, Role, RoleLabel, XlKey
 
 
@@ -58,8 +58,8 @@ def polpkg_register_backends() -> tuple[Component, ...]:
 
 @hookimpl
 def polpkg_register_targets() -> tuple[Component, ...]:
-    """The directory tree behind `--root`."""
-    return (Component("tree", "a directory tree: chroot or build root", "polpkg.targets.tree:open_tree"),)
+    """The directory tree behind `--root`, and the hosts behind `--host`."""
+    return tuple(Component(name, *rest) for name, rest in TARGETS.items())
 
 
 @hookimpl

@@ -11,13 +11,13 @@ from polpkg.errors import TargetError
 from polpkg.targets.inroot import entry_below
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
 _DIRECTORY_BLOCKS = 2
 """Blocks set aside for each new file's directory entry and for directories that have to be made."""
 
 
-class _Volume(NamedTuple):
+class Volume(NamedTuple):
     """A file system that files go to, and how many bytes and files it can still take."""
 
     free: int
@@ -27,29 +27,36 @@ class _Volume(NamedTuple):
 
 def check_room(root: str, sizes: Mapping[str, int]) -> None:
     """Whether files of these sizes can be written at these paths below `root`; see `Target.check_writable`."""
-    wanted: dict[int, list[int]] = {}
-    volumes: dict[int, _Volume] = {}
-    for path, size in sorted(sizes.items()):
-        device, volume = _volume_of(root, path)
+    check_volumes(root, ((size, *_volume_of(root, path)) for path, size in sorted(sizes.items())))
+
+
+def check_volumes(name: str, wanted: Iterable[tuple[int, int, Volume]]) -> None:
+    """Whether files fit: the size of each, and the number and state of the file system that it goes to.
+
+    `name` is the target's.  Raises TargetError `target-full`.
+    """
+    sizes: dict[int, list[int]] = {}
+    volumes: dict[int, Volume] = {}
+    for size, device, volume in wanted:
         volumes[device] = volume
-        wanted.setdefault(device, []).append(size)
-    for device, needed in wanted.items():
-        _check_volume(root, volumes[device], needed)
+        sizes.setdefault(device, []).append(size)
+    for device, needed in sizes.items():
+        _check_volume(name, volumes[device], needed)
 
 
-def _check_volume(root: str, volume: _Volume, sizes: list[int]) -> None:
+def _check_volume(name: str, volume: Volume, sizes: list[int]) -> None:
     blocks = sum(-(-size // volume.block) + _DIRECTORY_BLOCKS for size in sizes)
     if blocks * volume.block > volume.free:
         raise TargetError(
             "target-full",
-            f"{root} has {volume.free} bytes free where {blocks * volume.block} are needed",
+            f"{name} has {volume.free} bytes free where {blocks * volume.block} are needed",
             hint="make room, or keep fewer generations",
         )
     if volume.files < 2 * len(sizes):
-        raise TargetError("target-full", f"{root} has only {volume.files} inodes free for {len(sizes)} new files")
+        raise TargetError("target-full", f"{name} has only {volume.files} inodes free for {len(sizes)} new files")
 
 
-def _volume_of(root: str, path: str) -> tuple[int, _Volume]:
+def _volume_of(root: str, path: str) -> tuple[int, Volume]:
     with ExitStack() as stack:
         directory = _deepest_directory(stack, root, path)
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=directory, effective_ids=True):
@@ -57,7 +64,7 @@ def _volume_of(root: str, path: str) -> tuple[int, _Volume]:
         found = os.statvfs(directory)
         free = found.f_bavail if os.geteuid() else found.f_bfree
         files = found.f_favail if found.f_files else 1 << 62  # a file system without inodes says 0
-        return os.fstat(directory).st_dev, _Volume(free * found.f_frsize, files, found.f_frsize)
+        return os.fstat(directory).st_dev, Volume(free * found.f_frsize, files, found.f_frsize)
 
 
 def _refusal(root: str, path: str, directory: int) -> TargetError:

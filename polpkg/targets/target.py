@@ -9,6 +9,7 @@ loss of power once they have returned.
 from __future__ import annotations
 
 from enum import Enum
+from stat import S_IFDIR, S_IFMT, S_IFREG, S_IMODE
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class FileKind(Enum):
     OTHER = "other"
 
 
+_KINDS = {S_IFREG: FileKind.FILE, S_IFDIR: FileKind.DIRECTORY}
+
+
 class FileStat(NamedTuple):
     """What a path leads to, after all links.
 
@@ -34,6 +38,11 @@ class FileStat(NamedTuple):
     size: int
     identity: tuple[int, int]
     mode: int = 0o644
+
+
+def file_stat(mode: int, size: int, identity: tuple[int, int]) -> FileStat:
+    """What stat(2) says of a path, `mode` with the kind in it."""
+    return FileStat(_KINDS.get(S_IFMT(mode), FileKind.OTHER), size, identity, S_IMODE(mode))
 
 
 class Target(Protocol):

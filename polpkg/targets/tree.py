@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, contextmanager, suppress
 from errno import EACCES, EDQUOT, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
-from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
@@ -22,11 +22,13 @@ from polpkg.targets.inroot import (
     sync_directory,
 )
 from polpkg.targets.layout import TEMPORARY
-from polpkg.targets.target import FileKind, FileStat
+from polpkg.targets.target import file_stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from contextlib import AbstractContextManager
+
+    from polpkg.targets.target import FileStat
 
 MAX_FILE_SIZE = 1 << 30
 """The largest file that is read: far above any hypervisor, and a bound for what a damaged tree can cost."""
@@ -84,7 +86,7 @@ class TreeTarget:
         """See `Target.stat`."""
         with self._reporting("look at", path), self._found(path) as entry:
             status = entry.status() if entry else None
-        return None if status is None else _file_stat(status)
+        return None if status is None else file_stat(status.st_mode, status.st_size, (status.st_dev, status.st_ino))
 
     def read_link(self, path: str) -> str | None:
         """See `Target.read_link`."""
@@ -217,14 +219,6 @@ class TreeTarget:
             code = _CODES.get(error.errno or 0, "target-failed")
             reason = error.strerror or str(error)
             raise TargetError(code, f"cannot {verb} {path} in {self.root}: {reason}") from error
-
-
-def _file_stat(status: os.stat_result) -> FileStat:
-    if S_ISREG(status.st_mode):
-        kind = FileKind.FILE
-    else:
-        kind = FileKind.DIRECTORY if S_ISDIR(status.st_mode) else FileKind.OTHER
-    return FileStat(kind, status.st_size, (status.st_dev, status.st_ino), S_IMODE(status.st_mode))
 
 
 def _read_file(entry: Entry) -> bytes:
