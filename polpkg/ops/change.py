@@ -152,6 +152,8 @@ def carry_out(
             context.say(f"a change that was interrupted was {recovery.outcome}")
         prepared = prepare()
         receipt = commit(context, target, prepared, project_folder, agree)
+    if receipt is not None and not prepared.plan.is_empty:
+        _follow(context, prepared, receipt, project_folder)
     return Outcome(prepared.plan, receipt, prepared.warnings, prepared.overrides)
 
 
@@ -175,11 +177,14 @@ def commit(
     agree(plan)
     from polpkg.targets.apply import apply_plan
 
-    receipt = apply_plan(target, plan, prepared.wanted)
+    return apply_plan(target, plan, prepared.wanted)
+
+
+def _follow(context: Context, prepared: Prepared, receipt: Receipt, project_folder: Path | None) -> None:
+    """What comes after a change, once the lock is let go: before that, an image still is what it was."""
     if project_folder is not None:
         ProjectFiles(project_folder).write(prepared.wanted.project, prepared.wanted.lock)
     context.warn(context.plugins.generation_committed(receipt))
-    return receipt
 
 
 def prepare_change(

@@ -268,7 +268,9 @@ class Context:
     def open_target(self, root: Path | None, image: Path | None, host: str | None, *, create: bool = False) -> Target:
         """The target that the options name; a tree that is not there is made when `create` is true."""
         if image is not None:
-            raise TargetError("unsupported-target", "images are not supported yet", hint="use --root on a mounted tree")
+            from polpkg.targets.image.target import open_image
+
+            return open_image(str(image), progress=self.progress)
         if host is not None:
             return self._open_host(host)
         if root is None:
