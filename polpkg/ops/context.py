@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polpkg.errors import PolpkgError, TargetError, TrustError, UsageError
+from polpkg.errors import PolpkgError, TrustError, UsageError
 from polpkg.packages.index.index import BUNDLED, PATH
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ class Context:
         from polpkg.plugin.own import TARGETS
 
         scheme = address.partition("://")[0]
-        if scheme in TARGETS and scheme != "tree":
+        if scheme in TARGETS and scheme not in {"tree", "image"}:
             return _own(TARGETS[scheme])(address)
         known = {name: found for name, found in self.plugins.targets.items() if name not in TARGETS}
         if scheme not in known:

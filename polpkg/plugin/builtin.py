@@ -58,7 +58,7 @@ def polpkg_register_backends() -> tuple[Component, ...]:
 
 @hookimpl
 def polpkg_register_targets() -> tuple[Component, ...]:
-    """The directory tree behind `--root`, and the hosts behind `--host`."""
+    """The directory tree behind `--root`, the image behind `--image`, and the hosts behind `--host`."""
     return tuple(Component(name, *rest) for name, rest in TARGETS.items())
 
 

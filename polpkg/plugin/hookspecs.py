@@ -135,7 +135,8 @@ def polpkg_register_targets() -> tuple[Component, ...]:
     When: before a target is opened.
     Parameters: none.
     Result: a tuple of `Component`; the name is the scheme of `--host SCHEME://...`, or `tree` for the one behind
-        `--root`.  The implementation takes the address and returns a `polpkg.api.Target`.
+        `--root` and `image` for the one behind `--image`.  The implementation takes the address and
+        returns a `polpkg.api.Target`.
     Order: none.
 
     Example::

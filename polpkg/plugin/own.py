@@ -15,7 +15,9 @@ BACKENDS: dict[str, tuple[str, str]] = {
 
 TARGETS: dict[str, tuple[str, str]] = {
     "tree": ("a directory tree: chroot or build root", "polpkg.targets.tree:open_tree"),
+    "image": ("a disk image: raw or qcow2", "polpkg.targets.image.target:open_image"),
     "local": ("this machine, when it is a Xen dom0", "polpkg.targets.host.open:open_local_host"),
     "ssh": ("a host that ssh reaches", "polpkg.targets.host.open:open_ssh_host"),
 }
-"""The same of each kind of target: `tree` is behind `--root`, the others are the scheme of `--host`."""
+"""The same of each kind of target: `tree` is behind `--root`, `image` behind `--image`; the others are the scheme of
+`--host`."""
