@@ -17,7 +17,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench bench-compile fuzz coverage xenlab oracles clean
+.PHONY: help demo test check format bench bench-compile fuzz faults coverage xenlab oracles clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -53,6 +53,10 @@ bench: $(VENV)/development oracles ## Measure, and print the results beside the 
 
 fuzz: $(VENV)/development ## Fuzz everything that reads what strangers wrote, FUZZ_SECONDS each
 	$(BIN)/python tests/fuzz
+	$(TOOK)
+
+faults: $(VENV)/development ## Cut 2,000 changes of a tree off at random system calls (FAULTS=n), and see that each holds
+	$(BIN)/python tests/random_faults.py $(FAULTS)
 	$(TOOK)
 
 bench-compile: $(VENV)/development ## Compile up to 1,000 verifiers with 10 guests each, beside checkpolicy and secilc (SIZES=changed: one package of 100 changed)

@@ -10,7 +10,7 @@ from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.boot.trial import Trial, read_trial
 from polpkg.targets.changes import Changes
 from polpkg.targets.document import digest
-from polpkg.targets.generations import current_generation, read_generation, read_state
+from polpkg.targets.generations import current_generation, is_damage, read_generation, read_state
 from polpkg.targets.layout import MARKS
 from polpkg.targets.marks import Marks, render_marks
 from polpkg.targets.plan import Action, Plan, WriteMarks, compare_boot_configuration
@@ -76,12 +76,14 @@ def _refuse_other_policies(target: Target, receipt: Receipt) -> None:
 def is_confirmed(target: Target, receipt: Receipt, marks: Marks) -> bool:
     """Whether a generation is confirmed: it is the one that is marked, or has the same policies for all hypervisors.
 
-    It is not when the marked generation cannot be read, for then nobody can tell.
+    It is not when the marked generation is damaged, for then nobody can tell.
     """
     if marks.confirmed is None or marks.confirmed == receipt.generation:
         return marks.confirmed is not None
     try:
         confirmed = {policy.abi: policy.sha256 for policy in read_generation(target, marks.confirmed).policies}
-    except TargetError:
-        return False
+    except TargetError as error:
+        if is_damage(error):
+            return False
+        raise
     return all(confirmed.get(policy.abi) == policy.sha256 for policy in receipt.policies)

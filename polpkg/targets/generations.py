@@ -28,8 +28,26 @@ from polpkg.targets.wanted import PolicyArtifact, WantedState
 if TYPE_CHECKING:
     from polpkg.targets.target import Target
 
+_DAMAGE = frozenset(
+    (
+        "damaged-generation",
+        "damaged-receipt",
+        "damaged-state",
+        "link-loop",
+        "no-such-file",
+        "no-such-generation",
+        "not-a-directory",
+        "not-a-file",
+    )
+)
+
 _LINK = re.compile(r"generations/([1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def is_damage(error: TargetError) -> bool:
+    """Whether what was read is not what polpkg wrote; otherwise it could not be read, and may well be whole."""
+    return error.code in _DAMAGE
 
 
 def current_number(target: Target) -> int | None:
@@ -62,7 +80,7 @@ def usable_generation(target: Target) -> Receipt | None:
     try:
         return current_generation(target)
     except TargetError as error:
-        if error.code in ("damaged-receipt", "damaged-state", "no-such-generation"):
+        if is_damage(error):
             return None
         raise
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import digest
-from polpkg.targets.generations import generation_numbers, read_generation, usable_generation
+from polpkg.targets.generations import generation_numbers, is_damage, read_generation, usable_generation
 from polpkg.targets.layout import (
     BOOT,
     BOOT_FOLDER,
@@ -98,8 +98,10 @@ def find_orphans(target: Target, known: Collection[str]) -> dict[str, PolicyReco
     for number in reversed(generation_numbers(target) if unknown else ()):
         try:
             earlier = read_generation(target, number).boot_files
-        except TargetError:  # a damaged generation proves nothing
-            continue
+        except TargetError as error:
+            if is_damage(error):  # which proves nothing
+                continue
+            raise
         for path in unknown & earlier.keys() - orphans.keys():
             orphans[path] = earlier[path]
     return orphans

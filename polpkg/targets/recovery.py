@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import digest
-from polpkg.targets.generations import current_number
+from polpkg.targets.generations import current_number, is_damage
 from polpkg.targets.journal import (
     BESIDE,
     Direction,
@@ -21,6 +21,7 @@ from polpkg.targets.journal import (
     write_journal,
 )
 from polpkg.targets.layout import (
+    CONFIGURATION,
     CURRENT,
     GENERATIONS,
     JOURNAL,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from polpkg.targets.target import Target
+
+_UNREADABLE = "target-failed"
+"""What a disk says that cannot give back what was written: as good as damage, when there is a way back."""
 
 _LEFTOVERS = (".new-", ".undo-", ".old-", TEMPORARY)
 
@@ -119,7 +123,8 @@ def sweep(target: Target) -> None:
     for name in target.list(GENERATIONS):
         if name.startswith(_LEFTOVERS):
             target.remove(f"{GENERATIONS}/{name}")
-    target.remove(f"{STATE}/{TEMPORARY}")
+    for directory in (STATE, CONFIGURATION):
+        target.remove(f"{directory}/{TEMPORARY}")
 
 
 def find_damage(target: Target, folder: str, files: Iterable[tuple[str, str]]) -> str | None:
@@ -145,9 +150,12 @@ def _is_whole(target: Target, journal: Journal) -> bool:
         return False
     try:
         receipt = parse_receipt(target.read(f"{folder}/{RECEIPT_FILE}"), folder)
-    except TargetError:
-        return False
-    return find_damage(target, folder, receipt.files.items()) is None and find_damage_beside(target, journal) is None
+        damaged = find_damage(target, folder, receipt.files.items()) or find_damage_beside(target, journal)
+    except TargetError as error:
+        if is_damage(error) or error.code == _UNREADABLE:
+            return False
+        raise
+    return damaged is None
 
 
 def _turn_back(target: Target, journal: Journal) -> None:

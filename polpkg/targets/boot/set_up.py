@@ -86,7 +86,7 @@ def find_served(target: Target, policies: Iterable[PolicyRecord], confirmed: int
 
 def _fallbacks(target: Target, confirmed: int | None) -> dict[str, bytes]:
     """The policies of the confirmed generation, by the fingerprint of their ABI."""
-    from polpkg.targets.generations import read_artifact, read_generation
+    from polpkg.targets.generations import is_damage, read_artifact, read_generation
     from polpkg.targets.marks import read_marks
 
     number = read_marks(target).confirmed if confirmed is None else confirmed
@@ -95,6 +95,8 @@ def _fallbacks(target: Target, confirmed: int | None) -> dict[str, bytes]:
     try:
         receipt = read_generation(target, number)
         artifacts = [read_artifact(target, receipt, policy) for policy in receipt.policies]
-    except TargetError:
-        return {}
+    except TargetError as error:
+        if is_damage(error):
+            return {}
+        raise
     return {each.abi_fingerprint: each.files[POLICYDB_FILE] for each in artifacts}

@@ -191,6 +191,25 @@ def test_a_damaged_confirmed_generation_is_no_fallback_and_told_of(grub, install
     assert [(each.kind.value, each.path) for each in verify_files(grub, thorough=True)][-1] == ("damaged", damaged)
 
 
+@pytest.mark.parametrize("code", ["target-failed", "target-permission", "connection-lost"])
+def test_a_confirmed_generation_that_cannot_be_read_is_not_given_up(code, grub, install, monkeypatch):
+    """It may well be whole: taking its policies away would leave no way back."""
+    install("one")
+    confirm(grub)
+    read = type(grub).read
+
+    def failing(tree, path):
+        if path == "/var/lib/polpkg/generations/1/aaaaaaaaaaaa/policydb":
+            raise TargetError(code, f"cannot read {path}")
+        return read(tree, path)
+
+    monkeypatch.setattr(type(grub), "read", failing)
+    with pytest.raises(TargetError) as raised:
+        install("two")
+    assert raised.value.code == code
+    assert grub.stat(FALLBACK)
+
+
 def test_the_script_goes_with_grub(grub, install):
     install("one")
     for name in grub.list("/etc/grub.d"):

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from errno import EIO, ENOSPC
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from faulty_os import FaultyOs, Killed
 
 from polpkg.errors import ApplyError, TargetError
-from polpkg.targets import inroot, tree_lock
-from polpkg.targets import tree as tree_module
 from polpkg.targets.apply import apply_plan
 from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.boot.trial import Trial, parse_trial
@@ -27,94 +26,6 @@ from polpkg.targets.layout import TEMPORARY
 from polpkg.targets.recovery import recover
 from polpkg.targets.rollback import rollback
 from polpkg.targets.tree import TreeTarget
-
-CHANGING = {"write", "fsync", "rename", "unlink", "mkdir", "rmdir", "symlink", "fchmod"}
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class FaultyOs:
-    """`os`, of which the call number `at` that changes something goes wrong in the way that `mode` says."""
-
-    def __init__(self, at=None, mode="none"):
-        self.at = at
-        self.mode = mode
-        self.count = 0
-        self.dead = False
-        self.unsynced = {}
-
-    def __getattr__(self, name):
-        real = getattr(os, name)
-        if name == "open":
-            return self._open
-        return self._counted(name, real) if name in CHANGING else real
-
-    def _open(self, path, flags, mode=0o777, *, dir_fd=None):
-        if flags & os.O_CREAT:
-            return self._counted("open", os.open)(path, flags, mode, dir_fd=dir_fd)
-        return os.open(path, flags, mode, dir_fd=dir_fd)
-
-    def _counted(self, name, real):
-        def call(*args, **kwargs):
-            if self.dead:
-                raise Killed
-            self.count += 1
-            hit = self.count == self.at
-            if hit or (self.mode == "broken disk" and self.at is not None and self.count > self.at):
-                self._before(name, args)
-            result = None if name == "fsync" else real(*args, **kwargs)
-            self._track(name, args)
-            if hit:
-                self._after()
-            return result
-
-        return call
-
-    def _before(self, name, args):
-        match self.mode:
-            case "no space":
-                if name == "write":
-                    os.write(args[0], bytes(args[1])[: len(args[1]) // 2])
-                raise OSError(ENOSPC, "No space left on device")
-            case "broken disk":
-                raise OSError(EIO, "Input/output error")
-            case "interrupt":
-                raise KeyboardInterrupt
-            case "kill":
-                if name == "write":
-                    os.write(args[0], bytes(args[1])[: len(args[1]) // 2])
-                self.die()
-            case "power cut":
-                self.die(lose=True)
-
-    def _after(self):
-        match self.mode:
-            case "error after":
-                raise OSError(EIO, "Input/output error")
-            case "kill after":
-                self.die()
-
-    def _track(self, name, args):
-        if name == "write":
-            self.unsynced.setdefault(os.fstat(args[0]).st_ino, os.dup(args[0]))
-        elif name == "fsync" and (kept := self.unsynced.pop(os.fstat(args[0]).st_ino, None)) is not None:
-            os.close(kept)
-
-    def die(self, *, lose=False):
-        self.dead = True
-        for kept in self.unsynced.values():
-            if lose:
-                os.ftruncate(kept, 0)
-        self.release()
-        raise Killed
-
-    def release(self):
-        for kept in self.unsynced.values():
-            os.close(kept)
-        self.unsynced.clear()
-
 
 MODES = ("no space", "broken disk", "error after", "interrupt", "kill", "kill after", "power cut")
 
@@ -185,11 +96,6 @@ SCENARIOS = {
 }
 
 
-def use(monkeypatch, faulty):
-    for module in (inroot, tree_module, tree_lock):
-        monkeypatch.setattr(module, "os", faulty)
-
-
 def boot_files(files):
     return {name: content for name, content in files.items() if name.startswith("boot/")}
 
@@ -237,10 +143,8 @@ def test_any_fault_leaves_the_old_state_or_the_new_one(scenario, mode, stride, s
     reference = scratch / "reference"
     shutil.copytree(pristine, reference, symlinks=True)
     counter = FaultyOs()
-    with monkeypatch.context() as patch:
-        use(patch, counter)
+    with counter.in_use(monkeypatch):
         change(scenario, TreeTarget(str(reference)), make)()
-    counter.release()
     old, new = make.files_of(pristine), make.files_of(reference)
     assert counter.count > 15
     outcomes = set()
@@ -277,14 +181,11 @@ def run_one(act, root, at, mode, old, new, make, monkeypatch):
     faulty = FaultyOs(at, mode)
     target = TreeTarget(str(root))
     raised = None
-    with monkeypatch.context() as patch:
-        use(patch, faulty)
+    with faulty.in_use(monkeypatch):
         try:
             act()
         except (Killed, ApplyError, KeyboardInterrupt) as error:
             raised = error
-        finally:
-            faulty.release()
     after = make.files_of(root)
     check_boot(after, old, new)
     if isinstance(raised, ApplyError):
@@ -318,10 +219,8 @@ def test_a_fault_during_recovery_is_recovered_from(mode, scratch, make, monkeypa
     reference = scratch / "reference"
     shutil.copytree(pristine, reference, symlinks=True)
     counter = FaultyOs()
-    with monkeypatch.context() as patch:
-        use(patch, counter)
+    with counter.in_use(monkeypatch):
         change("upgrade", TreeTarget(str(reference)), make)()
-    counter.release()
     new = make.files_of(reference)
     for first in range(counter.count // 2, counter.count, 7):
         for second in range(1, 30, 4):
@@ -332,14 +231,8 @@ def test_a_fault_during_recovery_is_recovered_from(mode, scratch, make, monkeypa
                 (FaultyOs(first, "kill"), change("upgrade", target, make)),
                 (FaultyOs(second, mode), partial(recover, target)),
             ):
-                with monkeypatch.context() as patch:
-                    use(patch, faulty)
-                    try:
-                        act()
-                    except (Killed, TargetError):
-                        pass
-                    finally:
-                        faulty.release()
+                with faulty.in_use(monkeypatch), suppress(Killed, TargetError):
+                    act()
                 check_boot(make.files_of(root), old, new)
             recover(target)
             assert make.files_of(root) in (old, new)
@@ -358,14 +251,8 @@ def test_pruning_that_dies_leaves_no_half_generation(scratch, make, monkeypatch)
         shutil.copytree(pristine, root, symlinks=True)
         target = TreeTarget(str(root))
         faulty = FaultyOs(at, "kill after")
-        with monkeypatch.context() as patch:
-            use(patch, faulty)
-            try:
-                make.apply(target, make.wanted("four"), keep=1)
-            except Killed:
-                pass
-            finally:
-                faulty.release()
+        with faulty.in_use(monkeypatch), suppress(Killed):
+            make.apply(target, make.wanted("four"), keep=1)
         recover(target)
         number = current_number(target)
         assert number in {3, 4}
