@@ -49,10 +49,10 @@ def prepare_rollback(target: Target, number: int | None) -> Prepared:
     hypervisors = find_hypervisors(target, current_generation(target))
     wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
     present = read_present(target, wanted)
-    return Prepared(wanted, compute_plan(wanted, present, keep=_how_many(wanted, present)), (), {})
+    return Prepared(wanted, compute_plan(wanted, present, keep=how_many(wanted, present)), (), {})
 
 
-def _how_many(wanted: WantedState, present: PresentState) -> int:
+def how_many(wanted: WantedState, present: PresentState) -> int:
     """How many generations stay; all, when the policy.toml of the old one is of another polpkg and does not say."""
     from polpkg.packages.project import read_project
 

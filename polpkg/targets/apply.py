@@ -99,6 +99,18 @@ def apply_plan(
     return receipt if plan.new_generation else read_generation(target, plan.generation)
 
 
+def render_generation(
+    target: Target, plan: Plan, wanted: WantedState, *, created: str | None = None, polpkg: str = __version__
+) -> dict[str, bytes]:
+    """The files of the generation that `plan` makes, its receipt among them; empty when it makes none.
+
+    Raises TargetError.
+    """
+    files = _generation_files(target, plan, wanted)
+    receipt = _receipt(plan, wanted, files, created or creation_time(), polpkg)
+    return {**files, RECEIPT_FILE: render_receipt(receipt)} if files else {}
+
+
 def _tidy(target: Target, plan: Plan, journal: Journal) -> None:
     """Delete the journal and what is too old.  The change is made: what fails here, the next change does first."""
     with suppress(TargetError):

@@ -110,12 +110,13 @@ def history(target: Target) -> tuple[Receipt, ...]:
     return tuple(read_generation(target, number) for number in generation_numbers(target))
 
 
-def read_generation_file(target: Target, receipt: Receipt, relative: str) -> bytes:
+def read_generation_file(target: Target, receipt: Receipt, relative: str, folder: str = "") -> bytes:
     """The bytes of one file of a generation, which are checked against its receipt.
 
-    Raises TargetError `damaged-generation` when they are not what was written.
+    `folder`: where the generation is, when it has no place of its own yet.  Raises TargetError `damaged-generation`
+    when they are not what was written.
     """
-    path = f"{generation_path(receipt.generation)}/{relative}"
+    path = f"{folder or generation_path(receipt.generation)}/{relative}"
     if target.stat(path) is None:
         raise _damaged(receipt, f"{path} is missing")
     content = target.read(path)
@@ -124,11 +125,14 @@ def read_generation_file(target: Target, receipt: Receipt, relative: str) -> byt
     return content
 
 
-def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord) -> PolicyArtifact:
-    """A compiled policy of a generation, checked: what need not be compiled again.  Raises TargetError."""
-    folder = f"{artifact_folder(policy.abi)}/"
-    names = (path.removeprefix(folder) for path in receipt.files if path.startswith(folder))
-    files = {name: read_generation_file(target, receipt, folder + name) for name in names}
+def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord, folder: str = "") -> PolicyArtifact:
+    """A compiled policy of a generation, checked: what need not be compiled again.
+
+    `folder` as in `read_generation_file`.  Raises TargetError.
+    """
+    inside = f"{artifact_folder(policy.abi)}/"
+    names = (path.removeprefix(inside) for path in receipt.files if path.startswith(inside))
+    files = {name: read_generation_file(target, receipt, inside + name, folder) for name in names}
     if digest(files.get(POLICYDB_FILE, b"")) != policy.sha256:
         raise _damaged(receipt, f"its policy for ABI {artifact_folder(policy.abi)} is not the one recorded")
     return PolicyArtifact(
@@ -147,24 +151,30 @@ def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord) -> Pol
     )
 
 
-def read_state(target: Target, receipt: Receipt, action: str) -> WantedState:
-    """All of a generation, as what a target is to have again.  Raises TargetError `damaged-generation`."""
+def read_state(target: Target, receipt: Receipt, action: str, folder: str = "") -> WantedState:
+    """All of a generation, as what a target is to have again.
+
+    `folder` as in `read_generation_file`.  Raises TargetError `damaged-generation`.
+    """
     return WantedState(
-        read_generation_file(target, receipt, PROJECT_FILE),
-        read_generation_file(target, receipt, LOCK_FILE),
+        read_generation_file(target, receipt, PROJECT_FILE, folder),
+        read_generation_file(target, receipt, LOCK_FILE, folder),
         receipt.packages,
         receipt.functions,
-        tuple(read_artifact(target, receipt, policy) for policy in receipt.policies),
+        tuple(read_artifact(target, receipt, policy, folder) for policy in receipt.policies),
         action,
         receipt.unusable,
-        read_system_files(target, receipt),
+        read_system_files(target, receipt, folder),
     )
 
 
-def read_system_files(target: Target, receipt: Receipt) -> dict[str, bytes]:
-    """The files that a generation has outside /etc/polpkg and /boot, by path.  Raises TargetError."""
+def read_system_files(target: Target, receipt: Receipt, folder: str = "") -> dict[str, bytes]:
+    """The files that a generation has outside /etc/polpkg and /boot, by path.
+
+    `folder` as in `read_generation_file`.  Raises TargetError.
+    """
     there = (path for path in sorted(SYSTEM_FILES) if system_file(path) in receipt.files)
-    return {path: read_generation_file(target, receipt, system_file(path)) for path in there}
+    return {path: read_generation_file(target, receipt, system_file(path), folder) for path in there}
 
 
 def _damaged(receipt: Receipt, reason: str) -> TargetError:
