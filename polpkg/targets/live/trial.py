@@ -153,7 +153,7 @@ def _wrong_booleans(found: dict[str, bool] | None, load: Load) -> Iterator[str]:
 
 def confirm_trial(host: LiveHost) -> bool:
     """Let the new policy stay; False when the guard was faster, and the old one is in force again."""
-    return change_phase(host.commands, ARMED, CONFIRMED)
+    return change_phase(host.commands, ARMED, CONFIRMED) or host.target.stat(phase_path(CONFIRMED)) is not None
 
 
 def take_back(host: LiveHost, reasons: Sequence[str]) -> ApplyError:
