@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from polpkg.cli.installed import policy_values
 from polpkg.cli.render import override_lines, wrapped
 from polpkg.cli.session import find_project, make_context, open_target
-from polpkg.errors import ExitCode
+from polpkg.errors import ExitCode, UsageError
 from polpkg.ops.change import ChangeRequest, change_target
 from polpkg.targets.plan_text import plan_document, plan_lines
 from polpkg.targets.receipt import package_document
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from polpkg.cli.console import Console
     from polpkg.cli.options import BuildOptions, ChangeOptions, IndexOptions, TargetOptions
-    from polpkg.ops.change import Outcome
+    from polpkg.ops.activation import Activating, Activation
+    from polpkg.ops.carrying_out import Outcome, Proposal
     from polpkg.targets.plan import Plan
 
 
@@ -51,20 +52,74 @@ def run_change(
         request,
         project_folder=find_project(target_options),
         dry_run=change.dry_run,
-        agree=agreement(console),
+        agree=agreement(console, change),
+        how=activating(change),
     )
     return tell_outcome(console, outcome, target_options, change)
 
 
-def agreement(console: Console) -> Callable[[Plan], None]:
-    """What is called with the plan before anything changes."""
+def activating(change: ChangeOptions) -> Activating | None:
+    """How the change comes into force on a host that runs; None: as usual.  Raises UsageError."""
+    if not change.no_activate and not change.confirm_within:
+        return None
+    from polpkg.ops.activation import Activating
 
-    def agree(plan: Plan) -> None:
+    if change.no_activate and change.confirm_within:
+        message = "--no-activate loads nothing, so there is nothing to confirm within a time"
+        raise UsageError("options-disagree", message, hint="leave out one of them")
+    return Activating(not change.no_activate, change.confirm_within or 0)
+
+
+def agreement(console: Console, change: ChangeOptions) -> Callable[[Proposal], None]:
+    """What is called with a proposal before anything changes."""
+
+    def agree(proposal: Proposal) -> None:
         """A directory tree is not asked about: nothing runs on it while it is changed."""
-        for line in plan_lines(plan):
-            console.detail(line)
+        if proposal.activation is None:
+            for line in plan_lines(proposal.plan):
+                console.detail(line)
+            return
+        from polpkg.cli.live import question
+        from polpkg.cli.review import review_lines
+
+        shown = console.detail if change.yes else console.say
+        for line in plan_lines(proposal.plan):
+            shown(line)
+        for found in proposal.review() if not change.yes or console.verbose else ():
+            for line in review_lines(found, console.width):
+                shown(line)
+        for line in activation_lines(proposal.activation, console.width):
+            shown(line)
+        console.confirm(question(proposal.activation), yes=change.yes)
 
     return agree
+
+
+def activation_lines(activation: Activation | None, width: int) -> list[str]:
+    """What will become of what runs there; empty for a tree or an image."""
+    if activation is None:
+        return []
+    from polpkg.cli.live import proposed_lines
+
+    return proposed_lines(activation, width)
+
+
+def done_lines(activation: Activation | None, width: int) -> list[str]:
+    """What became of it."""
+    if activation is None:
+        return []
+    from polpkg.cli.live import outcome_lines
+
+    return outcome_lines(activation, width)
+
+
+def live_document(activation: Activation | None) -> dict[str, Any] | None:
+    """The same as JSON values; None for a tree or an image."""
+    if activation is None:
+        return None
+    from polpkg.ops.activation import activation_document
+
+    return activation_document(activation)
 
 
 def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptions, change: ChangeOptions) -> ExitCode:
@@ -81,9 +136,11 @@ def tell_outcome(console: Console, outcome: Outcome, target_options: TargetOptio
         }
         reviewed = [line for found in outcome.reviews for line in review_lines(found, console.width)]
         lines = [*plan_lines(outcome.plan), *override_lines(outcome.overrides), *reviewed]
+        lines += activation_lines(outcome.activation, console.width)
         console.answer(document, "\n".join(lines))
-        return ExitCode.OK if outcome.plan.is_empty else ExitCode.PENDING
-    lines = (line for text in change_lines(outcome) for line in wrapped(text, console.width))
+        return ExitCode.PENDING if outcome.has_work else ExitCode.OK
+    lines = [line for text in change_lines(outcome) for line in wrapped(text, console.width)]
+    lines += done_lines(outcome.activation, console.width)
     console.answer(change_document(outcome, root), "\n".join(lines))
     return ExitCode.OK
 
@@ -97,7 +154,7 @@ def change_document(outcome: Outcome, root: str) -> dict[str, Any]:
     policies = [policy_values(policy, root) for policy in plan.policies]
     return {
         "generation": receipt.generation if receipt else plan.generation,
-        "changed": not plan.is_empty,
+        "changed": outcome.has_work,
         "packages": [package_document(package) for package in plan.packages],
         "functions": dict(plan.functions),
         "policy": policies[0] if policies else None,
@@ -105,6 +162,7 @@ def change_document(outcome: Outcome, root: str) -> dict[str, Any]:
         "changes": plan.changes.document,
         "notes": list(plan.notes),
         "overrides": dict(outcome.overrides),
+        "live": live_document(outcome.activation),
     }
 
 
@@ -130,7 +188,8 @@ def change_lines(outcome: Outcome) -> list[str]:
         )
     lines += [f"note: {note}" for note in plan.notes]
     lines += override_lines(outcome.overrides)
-    return [*lines, f"generation {plan.generation} is current"]
+    becomes = "becomes current when it is confirmed" if outcome.waits else "is current"
+    return [*lines, f"generation {plan.generation} {becomes}"]
 
 
 def _permissive_lines(plan: Plan) -> list[str]:

@@ -9,12 +9,17 @@ A group is a `NamedTuple` whose fields are typer parameters; `polpkg.cli.binding
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from polpkg.errors import UsageError
+
+_TIME = re.compile(r"([0-9]{1,6})([smh]?)")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SHORTEST, _LONGEST = 10, 86400
 
 
 def _policydb_version(value: int | None) -> int | None:
@@ -33,6 +38,17 @@ def _instance_name(value: str | None) -> str | None:
     if reason := why_reserved(value):
         raise typer.BadParameter(f"`{value}` cannot be the name of an instance: {reason}")
     return value
+
+
+def _seconds(value: str | int | None) -> int | None:
+    """A time as it is typed: 90s, 10m, 1h; a number alone is seconds."""
+    if value is None or isinstance(value, int):
+        return value
+    found = _TIME.fullmatch(value)
+    seconds = int(found[1]) * _UNITS[found[2] or "s"] if found else 0
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise typer.BadParameter(f"`{value}`: expected a time such as 90s, 10m or 1h, from 10s to 24h")
+    return seconds
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, talk on stderr.")]
@@ -71,6 +87,12 @@ Option = Annotated[
     list[str] | None, typer.Option("--option", metavar="PKG:NAME", help="Turn on an option of a package (repeatable).")
 ]
 NoActivate = Annotated[bool, typer.Option("--no-activate", help="Prepare the change for the next boot only.")]
+ConfirmWithin = Annotated[
+    int | None,
+    typer.Option(
+        "--confirm-within", metavar="TIME", parser=_seconds, help="Take it back unless `polpkg confirm` comes in time."
+    ),
+]
 
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="The compiler of the policy.")]
 PolicydbVersion = Annotated[
@@ -152,6 +174,7 @@ class ChangeOptions(NamedTuple):
     dry_run: DryRun = False
     yes: Yes = False
     no_activate: NoActivate = False
+    confirm_within: ConfirmWithin = None
 
 
 class InstanceOptions(NamedTuple):

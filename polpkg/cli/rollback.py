@@ -28,7 +28,7 @@ def command(
       polpkg rollback --root build/demo
       polpkg rollback 1 --root build/demo --dry-run
     """
-    from polpkg.cli.changing import agreement, tell_outcome
+    from polpkg.cli.changing import activating, agreement, tell_outcome
     from polpkg.cli.session import find_project, make_context, open_target
     from polpkg.ops.rollback import rollback_target
 
@@ -40,6 +40,7 @@ def command(
         number,
         project_folder=find_project(options),
         dry_run=change.dry_run,
-        agree=agreement(console),
+        agree=agreement(console, change),
+        how=activating(change),
     )
     return tell_outcome(console, outcome, options, change)

@@ -33,6 +33,7 @@ def command(console: Console, place: PlaceOptions) -> None:
 
 def _document(status: Status, root: str) -> dict[str, Any]:
     from polpkg.cli.installed import drift_values, policy_values
+    from polpkg.ops.live_status import live_document
     from polpkg.targets.receipt import package_document
 
     receipt = status.receipt
@@ -53,6 +54,7 @@ def _document(status: Status, root: str) -> dict[str, Any]:
         "policy": policies[0] if policies else None,
         "policies": policies,
         "interrupted": status.interrupted,
+        "live": live_document(status.live),
         "drift": [drift_values(each.kind.value, each.path, each.message) for each in status.drift],
     }
 
@@ -77,6 +79,10 @@ def _lines(status: Status) -> Iterator[str]:
         for policy in receipt.policies:
             yield from _policy_lines(policy)
         yield from _function_lines(receipt, status.claims or ())
+    if status.live is not None:
+        from polpkg.cli.live import status_lines
+
+        yield from status_lines(status.live, 80)
     if status.interrupted:
         yield "! a change was interrupted, or is under way: the next change finishes it"
     more = f" and {len(status.drift) - 1} more: see `polpkg verify`" if len(status.drift) > 1 else ""

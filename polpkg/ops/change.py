@@ -3,7 +3,7 @@
     edit policy.toml -> resolve or keep the lock -> find the hypervisors -> link and compile what is not there yet
     -> plan -> ask -> apply
 
-Everything before `apply` leaves the target as it is.  The lock of the target is held from before the plan is made.
+All but the last line is worked out here, and leaves the target as it is; `polpkg.ops.carrying_out` does the rest.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from polpkg.ops.artifacts import (
     make_artifact,
     with_inputs,
 )
+from polpkg.ops.carrying_out import Outcome, Prepared, carry_out
 from polpkg.ops.compiling import DEFAULT_BACKEND, DEFAULT_POLICYDB_VERSION, BuildSettings
 from polpkg.ops.installed import usable_lock
 from polpkg.ops.orphans import about_dropped, find_orphans, without_settings
-from polpkg.ops.project_files import ProjectFiles, read_project_files
+from polpkg.ops.project_files import read_project_files
 from polpkg.ops.resolution import load_packages, resolve_requirements, use_lock
 from polpkg.ops.upgrade import resolve_upgrade
 from polpkg.packages.lock import render_lock
@@ -33,8 +34,8 @@ from polpkg.packages.project import read_project
 from polpkg.packages.project_edit import Fact, ProjectChange, edit_project
 from polpkg.packages.stale import why_stale
 from polpkg.targets.boot.set_up import with_boot_set_up
-from polpkg.targets.generations import current_generation, read_artifact, usable_generation
-from polpkg.targets.plan import DEFAULT_KEEP, Plan, compute_plan
+from polpkg.targets.generations import read_artifact, usable_generation
+from polpkg.targets.plan import DEFAULT_KEEP, compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.receipt import PackageRecord
 from polpkg.targets.wanted import PolicyArtifact, WantedState
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from polpkg.ops.activation import Activating
     from polpkg.ops.assembly import Assembly
+    from polpkg.ops.carrying_out import Proposal
     from polpkg.ops.context import Context
     from polpkg.ops.resolution import Locked
-    from polpkg.ops.review import PolicyReview
     from polpkg.packages.index.catalog import Catalog
     from polpkg.packages.lock import Lockfile
     from polpkg.packages.manifest import ParameterValue
@@ -80,32 +82,6 @@ class ChangeRequest:
     target: Mapping[str, Fact] = field(default_factory=dict[str, "Fact"])
 
 
-class Prepared(NamedTuple):
-    """A change that is ready to be applied: what is wanted, the way there, and what a person should know.
-
-    `overrides`: those of policy.toml that the lock was made with, name to specifier.
-    """
-
-    wanted: WantedState
-    plan: Plan
-    warnings: tuple[Diagnostic, ...]
-    overrides: Mapping[str, str]
-
-
-class Outcome(NamedTuple):
-    """What became of a change: the plan, and the receipt of the generation that is current now.
-
-    `receipt` is None when nothing was applied, because it was a dry run or the target has nothing yet.  `overrides` are
-    as in `Prepared`.  `reviews`, after a dry run: what the new policies allow that the old ones do not.
-    """
-
-    plan: Plan
-    receipt: Receipt | None
-    warnings: tuple[Diagnostic, ...]
-    overrides: Mapping[str, str]
-    reviews: tuple[PolicyReview, ...] = ()
-
-
 def change_target(
     context: Context,
     target: Target,
@@ -113,78 +89,21 @@ def change_target(
     *,
     project_folder: Path | None = None,
     dry_run: bool = False,
-    agree: Callable[[Plan], None] = lambda _: None,
+    agree: Callable[[Proposal], None] = lambda _: None,
+    how: Activating | None = None,
 ) -> Outcome:
     """Makes `target` have what `request` asks for.
 
-    `agree` is called with the plan before anything changes, and raises when a person does not agree.  `project_folder`
-    is where policy.toml and policy.lock are when not in the target; with `request.locked` nothing is written there.
-    Raises every kind of PolpkgError; the target is then as it was.
+    `agree` is called with what is proposed before anything changes, and raises when a person does not agree.
+    `project_folder` is where policy.toml and policy.lock are when not in the target; with `request.locked` nothing is
+    written there.  `how`: see `carry_out`.  Raises every kind of PolpkgError; the target is then as it was.
     """
 
     def prepare() -> Prepared:
         return prepare_change(context, target, request, project_folder)
 
     written = None if request.locked else project_folder
-    return carry_out(context, target, prepare, project_folder=written, dry_run=dry_run, agree=agree)
-
-
-def carry_out(
-    context: Context,
-    target: Target,
-    prepare: Callable[[], Prepared],
-    *,
-    project_folder: Path | None,
-    dry_run: bool,
-    agree: Callable[[Plan], None],
-) -> Outcome:
-    """Makes the change that `prepare` works out, which is called with the target locked; parameters as above."""
-    if dry_run:
-        from polpkg.ops.review import review_change
-
-        prepared = prepare()
-        reviews = review_change(target, usable_generation(target), prepared.wanted, prepared.plan)
-        return Outcome(prepared.plan, None, prepared.warnings, prepared.overrides, reviews)
-    from polpkg.targets.recovery import recover
-
-    with target.lock(context.say):
-        if (recovery := recover(target)) is not None:
-            context.say(f"a change that was interrupted was {recovery.outcome}")
-        prepared = prepare()
-        receipt = commit(context, target, prepared, project_folder, agree)
-    if receipt is not None and not prepared.plan.is_empty:
-        _follow(context, prepared, receipt, project_folder)
-    return Outcome(prepared.plan, receipt, prepared.warnings, prepared.overrides)
-
-
-def commit(
-    context: Context, target: Target, prepared: Prepared, project_folder: Path | None, agree: Callable[[Plan], None]
-) -> Receipt | None:
-    """Asks plugins and the person, and applies; the receipt of the current generation.
-
-    Raises TargetError `vetoed` when a plugin refuses the plan.
-    """
-    plan = prepared.plan
-    if plan.is_empty:
-        return current_generation(target)
-    refusals, warnings = context.plugins.plan_ready(plan)
-    context.warn(warnings)
-    if refusals:
-        reasons = "; ".join(f"{r.distribution}: {r.veto.reason}" for r in refusals)
-        raise TargetError("vetoed", f"a plugin refuses this change: {reasons}", hint=refusals[0].veto.hint)
-    if project_folder is not None:
-        ProjectFiles(project_folder).check_writable(prepared.wanted.project, prepared.wanted.lock)
-    agree(plan)
-    from polpkg.targets.apply import apply_plan
-
-    return apply_plan(target, plan, prepared.wanted)
-
-
-def _follow(context: Context, prepared: Prepared, receipt: Receipt, project_folder: Path | None) -> None:
-    """What comes after a change, once the lock is let go: before that, an image still is what it was."""
-    if project_folder is not None:
-        ProjectFiles(project_folder).write(prepared.wanted.project, prepared.wanted.lock)
-    context.warn(context.plugins.generation_committed(receipt))
+    return carry_out(context, target, prepare, project_folder=written, dry_run=dry_run, agree=agree, how=how)
 
 
 def prepare_change(

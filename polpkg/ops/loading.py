@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from polpkg.ops.context import Context
     from polpkg.targets.live.host import LiveHost
     from polpkg.targets.live.preflight import Load
-    from polpkg.targets.live.recovery import Ending
     from polpkg.targets.live.record import Trial
+    from polpkg.targets.live.recovery import Ending
     from polpkg.targets.plan import Plan
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
@@ -38,7 +38,7 @@ class Confirmed(NamedTuple):
 
 
 def activate(
-    activation: Activation, plan: Plan, wanted: WantedState, apply: Callable[[], Receipt | None]
+    context: Context, activation: Activation, plan: Plan, wanted: WantedState, apply: Callable[[], Receipt | None]
 ) -> Receipt | None:
     """Bring `plan` into force; `apply` puts it in place, and its receipt is returned: None when it waits.
 
@@ -52,28 +52,25 @@ def activate(
         apply()
     trial = _trial(activation, load, plan)
     if trial.waits:
-        return _begin_waiting(activation, load, trial, plan, wanted)
-    _try(activation, load, trial)
+        _keep_candidate(activation.host.target, plan, wanted)
+    _try(context, activation, load, trial)
+    if trial.waits:
+        return None
     try:
         receipt = apply()
     except (PolpkgError, KeyboardInterrupt) as error:
-        raise _taken_back(activation.host, trial, error) from error
+        raise _taken_back(context, activation.host, trial, error) from error
     _finish(activation.host, trial)
     return receipt
 
 
-def _begin_waiting(
-    activation: Activation, load: Load, trial: Trial, plan: Plan, wanted: WantedState
-) -> Receipt | None:
-    """Keep the generation for the one who confirms it, and try its policy."""
+def _keep_candidate(target: Target, plan: Plan, wanted: WantedState) -> None:
+    """Write the generation where the one who confirms it finds it."""
     from polpkg.targets.apply import render_generation
     from polpkg.targets.live.layout import CANDIDATE
 
-    target = activation.host.target
     if files := render_generation(target, plan, wanted):
         target.write_tree(CANDIDATE, files)
-    _try(activation, load, trial)
-    return None
 
 
 def _remember(activation: Activation) -> None:
@@ -107,7 +104,7 @@ def _trial(activation: Activation, load: Load, plan: Plan) -> Trial:
     )
 
 
-def _try(activation: Activation, load: Load, trial: Trial) -> None:
+def _try(context: Context, activation: Activation, load: Load, trial: Trial) -> None:
     from polpkg.ops.activation import labels_in, present_devices
     from polpkg.targets.layout import DEVICES_UNIT
     from polpkg.targets.live.recovery import current_link
@@ -119,31 +116,40 @@ def _try(activation: Activation, load: Load, trial: Trial) -> None:
     unit = host.target.read(DEVICES_UNIT) if host.target.stat(DEVICES_UNIT) else b""
     labelled = present_devices(host.target, labels_in(unit))
     try:
-        try_policy(host, running, load, trial, current_link(host.target), labelled)
+        try_policy(host, running, load, trial, current_link(host.target), labelled, context.say)
     except ApplyError as error:
         _close(host, trial, error)
         raise
     except KeyboardInterrupt as error:
-        raise _taken_back(host, trial, error) from error
+        raise _taken_back(context, host, trial, error) from error
 
 
 def _close(host: LiveHost, trial: Trial, error: ApplyError) -> None:
     """Forget a trial whose end is known; when the old policy is not back, the guard goes on."""
+    from polpkg.targets.live.layout import CANDIDATE
     from polpkg.targets.live.recovery import close_trial
 
     if error.code == "probe-failed":
-        close_trial(host.target, trial, "undone", trial.boot)
+        try:
+            target = host.connect().target  # the old connection may be the one that was cut
+            close_trial(target, trial, "undone", trial.boot)
+        except TargetError:
+            return  # the next command does it
+    elif error.code == "load-refused":
+        host.target.remove(CANDIDATE)
 
 
-def _taken_back(host: LiveHost, trial: Trial, error: PolpkgError | KeyboardInterrupt) -> BaseException:
+def _taken_back(
+    context: Context, host: LiveHost, trial: Trial, error: PolpkgError | KeyboardInterrupt
+) -> BaseException:
     """Load the old policy again after what came later went wrong; the error to raise."""
     from polpkg.targets.live.trial import take_back
 
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
-    told = take_back(host, [reason])
-    _close(host, trial, told)
-    if told.code == "revert-failed":
-        return told
+    ended = take_back(host, trial, [reason], context.say)
+    _close(host, trial, ended)
+    if ended.code == "revert-failed":
+        return ended
     return error
 
 

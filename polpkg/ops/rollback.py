@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.errors import PolicyError
-from polpkg.ops.change import Outcome, Prepared, carry_out
+from polpkg.ops.carrying_out import Outcome, Prepared, carry_out
 from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.generations import current_generation
-from polpkg.targets.plan import DEFAULT_KEEP, Plan, compute_plan
+from polpkg.targets.plan import DEFAULT_KEEP, compute_plan
 from polpkg.targets.present import read_present
 from polpkg.targets.probe import find_hypervisors
 from polpkg.targets.rollback import rollback_state
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from polpkg.ops.activation import Activating
+    from polpkg.ops.carrying_out import Proposal
     from polpkg.ops.context import Context
     from polpkg.targets.present import PresentState
     from polpkg.targets.target import Target
@@ -30,7 +32,8 @@ def rollback_target(
     *,
     project_folder: Path | None = None,
     dry_run: bool = False,
-    agree: Callable[[Plan], None] = lambda _: None,
+    agree: Callable[[Proposal], None] = lambda _: None,
+    how: Activating | None = None,
 ) -> Outcome:
     """Makes `target` have again what generation `number` had; see `rollback_state` for the default.
 
@@ -41,7 +44,7 @@ def rollback_target(
     def prepare() -> Prepared:
         return prepare_rollback(target, number)
 
-    return carry_out(context, target, prepare, project_folder=project_folder, dry_run=dry_run, agree=agree)
+    return carry_out(context, target, prepare, project_folder=project_folder, dry_run=dry_run, agree=agree, how=how)
 
 
 def prepare_rollback(target: Target, number: int | None) -> Prepared:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.ops.installed import read_inputs
+from polpkg.ops.live_status import read_live_status
 from polpkg.targets.boot.trial import read_trial
 from polpkg.targets.confirm import is_confirmed
 from polpkg.targets.generations import current_generation
@@ -17,6 +18,7 @@ from polpkg.targets.verify import DriftKind, verify_files
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from polpkg.ops.live_status import LiveStatus
     from polpkg.packages.lock import Lockfile
     from polpkg.packages.manifest import ParameterValue
     from polpkg.packages.project import Project
@@ -51,7 +53,8 @@ class Status:
 
     `receipt`: of the current generation, None when nothing is installed.  `asked` and `claims`: None then as well, and
     when the generation's own policy.toml or lock is damaged, which `drift` tells.  `confirmed`: the generation to fall
-    back to; `is_confirmed`: the current one has the same policies; `trial`: how far GRUB is with it.
+    back to; `is_confirmed`: the current one has the same policies; `trial`: how far GRUB is with it.  `live`: what runs
+    there; None for a tree or an image.
     """
 
     target: str
@@ -63,6 +66,7 @@ class Status:
     confirmed: int | None = None
     is_confirmed: bool = False
     trial: Trial | None = None
+    live: LiveStatus | None = None
 
 
 def read_status(target: Target) -> Status:
@@ -70,7 +74,7 @@ def read_status(target: Target) -> Status:
     interrupted = is_interrupted(target)
     receipt = current_generation(target)
     if receipt is None:
-        return Status(target.name, interrupted=interrupted)
+        return Status(target.name, interrupted=interrupted, live=read_live_status(target, None))
     drift = tuple(each for each in verify_files(target) if each.kind is not DriftKind.INTERRUPTED)
     marks = read_marks(target)
     status = Status(
@@ -81,6 +85,7 @@ def read_status(target: Target) -> Status:
         confirmed=marks.confirmed,
         is_confirmed=is_confirmed(target, receipt, marks),
         trial=read_trial(target),
+        live=read_live_status(target, receipt),
     )
     try:
         installed = read_inputs(target, receipt)

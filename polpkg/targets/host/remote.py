@@ -41,9 +41,12 @@ class RemoteHost:
     are followed by the host's own kernel.
     """
 
-    def __init__(self, session: Session, name: str, *, top: str = "") -> None:
-        """The host that people call `name`."""
+    def __init__(
+        self, session: Session, name: str, *, top: str = "", again: Callable[[], RemoteHost] | None = None
+    ) -> None:
+        """The host that people call `name`; `again` opens another connection to it."""
         self.session = session
+        self._again = again
         self.commands = RemoteCommands(session, name)
         self._name = name
         self._top = top
@@ -52,6 +55,10 @@ class RemoteHost:
     def name(self) -> str:
         """Its address."""
         return self._name
+
+    def connect_again(self) -> RemoteHost:
+        """The same host by a connection opened anew: whether that works is worth knowing.  Raises TargetError."""
+        return self._again() if self._again else self
 
     def stat(self, path: str) -> FileStat | None:
         """See `Target.stat`."""

@@ -86,7 +86,7 @@ def open_ssh(address: SshAddress) -> RemoteHost:
         ) from None
     except SessionEnd as end:
         raise _login_error(address, end) from end
-    return RemoteHost(checked(session, name), name)
+    return RemoteHost(checked(session, name), name, again=lambda: open_ssh(address))
 
 
 def checked(session: Session, name: str) -> Session:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from polpkg.targets.host.commands import Commands
+    from polpkg.targets.host.host_target import HostTarget
     from polpkg.targets.target import Target
 
 
+@runtime_checkable
+class _Reconnecting(Protocol):
+    """A host that is reached by a connection."""
+
+    def connect_again(self) -> HostTarget:
+        """The same host, by a connection opened anew.  Raises TargetError."""
+        ...
+
+
 class LiveHost(NamedTuple):
-    """`target`: its files.  `commands`: its programs.  `connect`: its programs by a connection opened anew."""
+    """`target`: its files.  `commands`: its programs."""
 
     target: Target
     commands: Commands
-    connect: Callable[[], Commands]
+
+    def connect(self) -> LiveHost:
+        """The same host by a connection opened anew, where there is one.  Raises TargetError."""
+        if not isinstance(self.target, _Reconnecting):
+            return self
+        again = self.target.connect_again()
+        return LiveHost(again, again.commands)
 
 
 def find_live_host(target: Target) -> LiveHost | None:
     """The host that a target is; None when nothing runs there: a tree or an image."""
     commands: Commands | None = getattr(target, "commands", None)
-    if commands is None:
-        return None
-    connect: Callable[[], Commands] = getattr(target, "connect_again", lambda: commands)
-    return LiveHost(target, commands, connect)
+    return None if commands is None else LiveHost(target, commands)

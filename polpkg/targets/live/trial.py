@@ -9,6 +9,7 @@ confirm   one rename, after which the guard leaves the new policy alone
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from polpkg.errors import ApplyError, TargetError
@@ -23,13 +24,14 @@ from polpkg.targets.live.layout import (
     PULSE,
     REVERTED,
     REVERTING,
+    STUCK,
     phase_path,
 )
 from polpkg.targets.live.record import Trial, render_trial
 from polpkg.targets.live.running import Flask, read_booleans, read_domains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from polpkg.targets.devices.unit import DeviceLabel
     from polpkg.targets.host.commands import Commands
@@ -38,17 +40,31 @@ if TYPE_CHECKING:
     from polpkg.targets.live.running import RunningXen
     from polpkg.targets.target import Target
 
-LOOKING = 180
+    Say = Callable[[str], None]
+
+LOOKING = 120
 """Seconds that polpkg has to look at what it loaded, and to put the rest in place, before the guard acts."""
 
 _LOADERS = (("xl", "loadpolicy"), ("flask-loadpolicy",))
 _NOT_FOUND = 127
+_GRACE = 30
+"""Seconds that the host has beyond the time of the guard to load the old policy."""
+
+_BETWEEN = 2.0
+"""Seconds between two attempts to reach a host that is cut off."""
+
 _TOLD = 4
 """How many lines of Xen's log an error has."""
 
 
 def try_policy(
-    host: LiveHost, running: RunningXen, load: Load, trial: Trial, current: str, labelled: Sequence[DeviceLabel]
+    host: LiveHost,
+    running: RunningXen,
+    load: Load,
+    trial: Trial,
+    current: str,
+    labelled: Sequence[DeviceLabel],
+    say: Say,
 ) -> None:
     """Load a policy and look at what became of it; afterwards the trial is armed, and the guard waits.
 
@@ -62,11 +78,11 @@ def try_policy(
         if reason := _load(host.commands):
             disarm(host.target)
             raise _refused(host, reason, log)
-        wrong = [*_settle(host.commands, load), *find_wrong(host.connect(), running, load)]
+        wrong = [*_settle(host.commands, load), *find_wrong(host.connect().commands, running, load)]
     except TargetError as error:  # the new policy may be what cut the connection
         wrong = [f"{host.target.name} cannot be reached any more: {error.message}"]
     if wrong:
-        raise take_back(host, wrong)
+        raise take_back(host, trial, wrong, say)
 
 
 def _arm(
@@ -156,30 +172,52 @@ def confirm_trial(host: LiveHost) -> bool:
     return change_phase(host.commands, ARMED, CONFIRMED) or host.target.stat(phase_path(CONFIRMED)) is not None
 
 
-def take_back(host: LiveHost, reasons: Sequence[str]) -> ApplyError:
-    """Bring the old policy back and return the error that says why."""
-    why = "; ".join(reasons)
-    name = host.target.name
-    if bring_back(host):
+def take_back(host: LiveHost, trial: Trial, reasons: Sequence[str], say: Say) -> ApplyError:
+    """Bring the old policy back and return the error that says why.
+
+    When nothing gets through, the host does it alone; that is waited for.
+    """
+    why, name = "; ".join(reasons), host.target.name
+    ended = bring_back(host)
+    if ended is None:
+        say(f"nothing gets through to {name}: waiting until it takes its old policy back by itself")
+        ended = _wait_for_host(host, trial.seconds + _GRACE)
+    if ended:
         return ApplyError("probe-failed", f"the new policy was taken back: {why}; {name} runs the old one")
+    told = "it could not take its old policy back" if ended is False else "nobody can tell what it runs now"
     return ApplyError(
         "revert-failed",
-        f"the new policy does not do: {why}; and the old one could not be brought back from here",
-        hint=f"{name} does it itself when its time is up, if it can; `polpkg status` tells what became of it",
+        f"the new policy is not good: {why}; and of {name}, {told}",
+        hint="what it boots was not changed; `polpkg status` tells more once it can be reached",
     )
 
 
-def bring_back(host: LiveHost) -> bool:
-    """Bring the old policy back now; whether it is in force again.  Never raises: the guard is still there."""
-    for connect in (lambda: host.commands, host.connect):
+def bring_back(host: LiveHost) -> bool | None:
+    """Bring the old policy back now; whether it is in force again, None when nothing gets through.  Never raises."""
+    for connect in (lambda: host, host.connect):
         try:
-            commands = connect()
-            if not change_phase(commands, ARMED, REVERTING):
-                return host.target.stat(phase_path(REVERTED)) is not None
-            return revert_now(commands)
+            at = connect()
+            if not change_phase(at.commands, ARMED, REVERTING):
+                return at.target.stat(phase_path(REVERTED)) is not None
+            return revert_now(at.commands)
         except TargetError:  # this connection is gone; the next one is a new one
             continue
-    return False
+    return None
+
+
+def _wait_for_host(host: LiveHost, seconds: int) -> bool | None:
+    """What the guard did, once something gets through again."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(_BETWEEN)
+        try:
+            target = host.connect().target
+            for phase, ended in ((REVERTED, True), (STUCK, False)):
+                if target.stat(phase_path(phase)) is not None:
+                    return ended
+        except TargetError:  # not yet
+            continue
+    return None
 
 
 def _refused(host: LiveHost, reason: str, before: str) -> ApplyError:

@@ -1,0 +1,111 @@
+"""What is in force on a host that runs, and what became of the last policy that was tried there; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from polpkg.errors import TargetError
+from polpkg.targets.live.host import find_live_host
+
+if TYPE_CHECKING:
+    from polpkg.targets.live.host import LiveHost
+    from polpkg.targets.live.known_policy import KnownPolicy
+    from polpkg.targets.live.record import Last, Trial
+    from polpkg.targets.live.running import RunningXen
+    from polpkg.targets.receipt import PolicyRecord, Receipt
+    from polpkg.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """What runs on a host.
+
+    `running`: None when it is no dom0 that can be asked, and `reason` says why.  `in_force`: what polpkg knows to be in
+    force.  `wanted`: the policy of the current generation for the Xen that runs.  `trial`: the policy that is tried;
+    `last`: how the last trial ended, when not well.
+    """
+
+    running: RunningXen | None = None
+    reason: str = ""
+    in_force: KnownPolicy | None = None
+    wanted: PolicyRecord | None = None
+    trial: Trial | None = None
+    last: Last | None = None
+
+    @property
+    def is_current(self) -> bool | None:
+        """Whether the policy in force is that of the current generation; None when nobody can tell."""
+        if self.in_force is None or self.wanted is None:
+            return None
+        return self.in_force.sha256 == self.wanted.sha256
+
+
+def read_live_status(target: Target, receipt: Receipt | None) -> LiveStatus | None:
+    """What runs on `target`, whose current generation is `receipt`; None for a tree or an image.
+
+    Raises TargetError.
+    """
+    host = find_live_host(target)
+    if host is None:
+        return None
+    from polpkg.targets.live.running import read_running
+
+    try:
+        running = read_running(host.commands)
+    except TargetError as error:
+        if error.code != "not-a-dom0":
+            raise
+        return LiveStatus(reason=error.message)
+    return _read(host, running, receipt)
+
+
+def _read(host: LiveHost, running: RunningXen, receipt: Receipt | None) -> LiveStatus:
+    from polpkg.targets.live.in_force import find_in_force
+    from polpkg.targets.live.preflight import find_loadable
+    from polpkg.targets.live.running import Flask
+
+    trial, last, tried = _trial(host, running)
+    in_force = tried or (find_in_force(host.target, running) if running.flask is Flask.LOADED else None)
+    if in_force is not None and in_force.contradiction(running):
+        in_force = None
+    wanted = find_loadable(running.version, receipt.policies) if receipt else None
+    return LiveStatus(running, "", in_force, wanted, trial, last)
+
+
+def _trial(host: LiveHost, running: RunningXen) -> tuple[Trial | None, Last | None, KnownPolicy | None]:
+    """The trial under way, how the last one ended, and the policy that is known by it to be in force."""
+    from polpkg.targets.live.layout import ARMED, CONFIRMED, REVERTED, STUCK
+    from polpkg.targets.live.record import Last, policy_before, read_record, read_trial, tried_policy
+
+    found = read_trial(host.target)
+    if found is None:
+        record = read_record(host.target)
+        return None, record.last if record else None, None
+    phase, trial = found
+    if trial.boot != running.boot:
+        return None, None if phase == CONFIRMED else Last("restart", trial.what), None
+    if phase == REVERTED:
+        return None, Last("reverted", trial.what), policy_before(host.target, trial)
+    if phase == STUCK:
+        return None, Last("stuck", trial.what), tried_policy(host.target, trial)
+    return (trial if phase == ARMED else None), None, tried_policy(host.target, trial)
+
+
+def live_document(live: LiveStatus | None) -> dict[str, Any] | None:
+    """All of it as JSON values; None for a tree or an image."""
+    if live is None:
+        return None
+    running = live.running
+    return {
+        "reason": live.reason or None,
+        "xen": running.version if running else None,
+        "flask": running.flask.value if running else None,
+        "enforcing": running.enforcing if running else None,
+        "in_force": live.in_force.name if live.in_force else None,
+        "current": live.is_current,
+        "domains": [domain._asdict() for domain in running.domains] if running else [],
+        "booleans": dict(running.booleans) if running and running.booleans is not None else None,
+        "trial": live.trial._asdict() if live.trial else None,
+        "last": live.last._asdict() if live.last else None,
+    }

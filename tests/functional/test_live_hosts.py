@@ -1,0 +1,153 @@
+"""Changes of a host that runs, with real scripts and a Xen of paper (tests/live_hosts.py)."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from live_hosts import LiveHostFiles
+
+from polpkg.targets.live import trial
+
+BOOT = "boot/xenpolicy-4.17-amd64"
+
+
+@pytest.fixture
+def host(_installed, tmp_path, monkeypatch):
+    """A host that booted the policy of generation 2: vmv and netdom; a guest runs."""
+    root = tmp_path / "host"
+    shutil.copytree(_installed, root, symlinks=True)
+    found = LiveHostFiles(root, tmp_path / "xen")
+    found.xen.boot((root / BOOT).read_bytes())
+    found.xen.start("web", "domU_t")
+    monkeypatch.setattr("polpkg.targets.host.open.open_ssh_host", lambda address: found)
+    return found
+
+
+@pytest.fixture
+def on(call):
+    """`on("install", "stordom")`: a command on that host, whose question is answered."""
+
+    def run(*words):
+        return call(*words, "--host", "ssh://box", *(() if words[0] in READING else ("--yes",)))
+
+    return run
+
+
+READING = ("status", "verify", "confirm", "probe", "list", "history")
+
+
+def boot_file(host):
+    return (Path(host.root) / BOOT).read_bytes()
+
+
+def live_folder(host):
+    return {path.name for path in (Path(host.root) / "var/lib/polpkg/live").glob("*")}
+
+
+def test_an_upgrade_is_loaded_and_becomes_what_boots(host, on):
+    before = host.xen.loaded
+    done = on("install", "stordom", "--json")
+    assert done.code == 0, done.err
+    assert (done.document["generation"], done.document["live"]["outcome"]) == (3, "loaded")
+    assert host.xen.loaded == boot_file(host) != before
+    assert host.connections == 1
+    assert live_folder(host) == {"record.json", "in-force", "new", "previous", "guard.sh"}
+    again = on("install", "stordom", "--json")
+    assert (again.code, again.document["changed"], again.document["live"]["outcome"]) == (0, False, "unchanged")
+
+
+def test_without_an_answer_nothing_happens(host, call):
+    done = call("install", "stordom", "--host", "ssh://box", "--json")
+    assert (done.code, done.document["error"]["code"]) == (10, "confirmation-needed")
+    assert ["xl", "loadpolicy"] not in [words[:2] for words in host.ran]
+    assert "load it" not in done.out
+
+
+def test_a_dry_run_tells_of_the_domains(host, on):
+    done = on("install", "stordom", "--dry-run", "--json")
+    assert done.code == 10
+    live = done.document["live"]
+    assert [(each["number"], each["name"]) for each in live["domains"]] == [(0, "Domain-0"), (1, "web")]
+    assert {each["name"] for each in live["touched"]} == {"Domain-0", "web"}
+    assert (live["xen"], live["flask"], live["in_force"]) == ("4.17.7", "loaded", "that of generation 2")
+    text = on("install", "stordom", "--dry-run").out
+    assert "Xen 4.17.7 runs there, with 1 guest" in text
+    assert "domain 1 (web), domU_t:" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_type_in_use_is_not_removed(host, on):
+    host.xen.start("driver", "netdom_t")
+    before = host.xen.loaded
+    for words in (["--dry-run"], []):
+        done = on("remove", "netdom", "--json", *words)
+        assert (done.code, done.document["error"]["code"]) == (6, "label-in-use")
+        assert "domain 2 (driver)" in done.document["error"]["message"]
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    done = on("remove", "netdom", "--no-activate", "--json")
+    assert (done.code, done.document["live"]["outcome"]) == (0, "staged")
+    assert host.xen.loaded == before != boot_file(host)
+    host.xen.stop("driver")
+    done = on("sync", "--json")
+    assert (done.code, done.document["changed"], done.document["live"]["outcome"]) == (0, True, "loaded")
+    assert host.xen.loaded == boot_file(host)
+
+
+def test_xen_refuses_the_policy(host, on):
+    before = host.xen.loaded
+    host.xen.change(refuses=True)
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "load-refused")
+    assert "the log of Xen says: (XEN) Flask: out of memory" in done.document["error"]["message"]
+    assert "not only to a missing permission" in done.document["error"]["hint"]
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    assert on("status", "--json").document["generation"] == 2
+
+
+def test_the_host_cuts_itself_off_and_comes_back(host, on, monkeypatch):
+    """The new policy lets nobody in: the guard brings the old one back, and the next command knows."""
+    monkeypatch.setattr(trial, "LOOKING", 3)
+    before = host.xen.loaded
+
+    def cut():
+        host.cut_by.add(host.xen.loaded)
+
+    host.after_load = cut
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "probe-failed")
+    host.after_load = None
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    status = on("status", "--json").document
+    assert (status["generation"], status["live"]["last"]["outcome"]) == (2, "undone")
+    assert "its policy was taken back" in on("status").out
+    host.cut_by.clear()
+    assert on("install", "stordom").code == 0
+    assert on("status", "--json").document["live"]["last"] is None
+
+
+def test_a_person_confirms(host, on):
+    before = host.xen.loaded
+    done = on("install", "stordom", "--confirm-within", "1m", "--json")
+    assert (done.code, done.document["live"]["outcome"]) == (0, "waiting"), done.err
+    new = host.xen.loaded
+    assert new != before == boot_file(host)
+    assert on("status", "--json").document["live"]["trial"]["what"] == "install stordom"
+    refused = on("install", "vmv", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (6, "confirmation-pending")
+    assert on("confirm", "--dry-run").code == 10
+    done = on("confirm", "--json")
+    assert (done.code, done.document["generation"]) == (0, 3), done.err
+    assert host.xen.loaded == new == boot_file(host)
+    assert on("verify", "--json").document["drift"] == []
+
+
+def test_nobody_confirms(host, on):
+    before = host.xen.loaded
+    assert on("install", "stordom", "--confirm-within", "10s").code == 0
+    assert host.xen.loaded != before
+    host.wait_for_guard("reverted")
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    done = on("confirm", "--json")
+    assert (done.code, done.document["error"]["code"]) == (6, "reverted")
+    assert on("status", "--json").document["live"]["last"]["what"] == "install stordom"
+    assert "candidate" not in live_folder(host)
