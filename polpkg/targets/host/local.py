@@ -12,18 +12,18 @@ from polpkg.targets.tree import TreeTarget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ROOT = "/"
+"""Where the files of this machine are."""
+
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 class LocalHost(TreeTarget):
-    """The files below `/`, and the programs that are there; implements `HostTarget`.
+    """The files below `/`, and the programs that are there; implements `HostTarget`."""
 
-    `root` is another directory only for tests.
-    """
-
-    def __init__(self, root: str = "/") -> None:
-        """The host; `root` as said above."""
-        super().__init__(root)
+    def __init__(self, root: str = "") -> None:
+        """The machine; only a test has its files somewhere else, below `root`."""
+        super().__init__(root or ROOT)
         self.commands = LocalCommands()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -132,7 +132,8 @@ class RemoteHost:
         finally:
             stop.set()
             lock, *folders = reversed(made) if made else (self._at(LOCK),)
-            self._do("unlock", LOCK, command("p_unlock", [lock, self._at(STATE), *folders] if made else [lock]))
+            with suppress(HostError):  # a lock does not outlive its connection
+                self._do("unlock", LOCK, command("p_unlock", [lock, self._at(STATE), *folders] if made else [lock]))
 
     def lock(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """See `Target.lock`.

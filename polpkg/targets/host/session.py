@@ -102,6 +102,7 @@ class Session:
 
     def close(self) -> None:
         """End it; nothing to do when it has ended."""
+        self._ended = self._ended or SessionEnd(None, "it was closed")
         self._close()
 
     def _greet(self) -> str:

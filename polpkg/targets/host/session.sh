@@ -18,10 +18,12 @@ p_busy= p_content=0 p_watcher= p_newline='
 
 # What is missing of the programs that the functions use, or of what they must be able to do.
 p_missing() {
-    for p_each in cat chmod dd flock ln mkdir mv readlink rm rmdir sleep stat sync timeout wc; do
+    for p_each in cat chmod dd ln mkdir mv readlink rm rmdir sleep stat sync timeout wc; do
         command -v "$p_each" >/dev/null 2>&1 || printf '%s\n' "$p_each"
     done
     [ "$(printf ab | dd bs=1 count=1 iflag=fullblock status=none 2>&1)" = a ] || printf 'dd iflag=fullblock\n'
+    flock --help >/dev/null 2>&1
+    [ $? != 127 ] || printf 'flock\n'
     case $(mv -T 2>&1) in *nvalid\ option* | *nrecognized\ option*) printf 'mv -T\n' ;; esac
     stat -L -c '%f %s %d %i' / >/dev/null 2>&1 || printf 'stat -c\n'
     stat -f -c '%a %f %S %d %c' / >/dev/null 2>&1 || printf 'stat -f\n'
@@ -89,7 +91,7 @@ p_write() {
 # p_link PATH DESTINATION
 p_link() {
     p_new=${1%/*}/.polpkg-new
-    rm -f "$p_new" && ln -s "$2" "$p_new" && p_move "$p_new" "$1" && return 0
+    rm -f "$p_new" && ln -s -- "$2" "$p_new" && p_move "$p_new" "$1" && return 0
     rm -f "$p_new"
     return 1
 }
@@ -186,7 +188,7 @@ p_locked() {
         exec 9<&-
         return 76
     fi
-    p_watch 9<&- </dev/null >/dev/null 2>&1 &
+    ( exec 9<&- </dev/null >/dev/null 2>&1; p_watch ) &  # not `p_watch 9<&-`: a shell then keeps a copy of 9
     p_watcher=$!
 }
 
