@@ -9,12 +9,16 @@ whatever there is to say is said each time.
 from __future__ import annotations
 
 import os
+import sys
+from array import array
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from polpkg import __version__
 from polpkg.policy.ir.module import MacroUse
+from polpkg.policy.ir.places import FrameColumns, PlaceColumns, PlaceTable, tabulate_places, within
+from polpkg.policy.ir.table import Rows, StatementTable, tabulate
 from polpkg.policy.ir.wire import Unkept, Writer, digest, dump, load, name_of, read_values
 from polpkg.policy.syntax.m4 import MacroTable, NativeError
 from polpkg.policy.syntax.m4.table import Macro
@@ -29,8 +33,11 @@ if TYPE_CHECKING:
 
     Native = Callable[[Sequence[str]], str]
 
-FORMAT = 1
-"""Of the entries."""
+FORMAT = 2
+"""Of the entries: a size, a document in JSON of that size, and columns of numbers as this machine has them."""
+
+_SIZE = 8
+_WORD = array("I").itemsize
 
 
 class Store(Protocol):
@@ -48,7 +55,7 @@ class Store(Protocol):
 class KeptExpansion(NamedTuple):
     """What a package came to."""
 
-    statements: tuple[Statement, ...]
+    statements: Sequence[Statement]
     uses: tuple[MacroUse, ...]
     exports: MacroTable
 
@@ -64,7 +71,17 @@ class Kept:
         for name, native in self._natives.items():
             natives[name] = self._listening(name, native)
         tables = [[c.name, list(c.permissions)] for c in abi.all_classes]
-        self._surroundings = [FORMAT, __version__, _code(), tables, list(abi.initial_sids), abi.version, mls]
+        self._surroundings = [
+            FORMAT,
+            sys.byteorder,
+            _WORD,
+            __version__,
+            _code(),
+            tables,
+            list(abi.initial_sids),
+            abi.version,
+            mls,
+        ]
         self._exports: dict[str, tuple[MacroTable, str | None]] = {}
         self._names: dict[Source, SourceName] = {}
 
@@ -109,10 +126,11 @@ class Kept:
             return None
         sources = {self._name(source): source for source in (*own, *_sources_of(table))}
         try:
-            document = load(data)
+            size = int.from_bytes(data[:_SIZE], "little") + _SIZE
+            document = load(data[_SIZE:size])
             if document["key"] != key or not self._still_holds(document["asked"]):
                 return None
-            return _read(document, sources)
+            return _read(document, data[size:], sources)
         except (KeyError, IndexError, TypeError, ValueError, RecursionError, NativeError):
             return None
 
@@ -125,29 +143,44 @@ class Kept:
     def _still_holds(self, asked: Iterable[Any]) -> bool:
         return all(self._natives[name](arguments) == answer for name, arguments, answer in asked)
 
-    def put(self, key: str, statements: tuple[Statement, ...], uses: tuple[MacroUse, ...], exports: MacroTable) -> None:
-        """Keeps what a package came to, and what was asked since `begin`."""
+    def put(
+        self,
+        key: str,
+        statements: Sequence[Statement],
+        uses: tuple[MacroUse, ...],
+        exports: MacroTable,
+        attributes: frozenset[str],
+    ) -> None:
+        """Keeps what a package came to, and what was asked since `begin`; `attributes` are those that it may know."""
         try:
-            document = _document(KeptExpansion(statements, uses, exports))
+            document, columns = _document(KeptExpansion(statements, uses, exports), attributes)
         except Unkept:
             return
         asked = [[name, list(arguments), answer] for (name, arguments), answer in self._asked.items()]
-        self._store.put(key, dump({"key": key, "asked": asked, **document}))
+        head = dump({"key": key, "asked": asked, **document})
+        self._store.put(key, len(head).to_bytes(_SIZE, "little") + head + columns)
 
 
-def _document(expansion: KeptExpansion) -> dict[str, object]:
+def _document(expansion: KeptExpansion, attributes: frozenset[str]) -> tuple[dict[str, object], bytes]:
+    """What is written of an expansion: values, and the columns of its statements."""
     writer = Writer()
-    statements = [writer.add_new(statement) for statement in expansion.statements]
-    uses = [writer.add_new(use) for use in expansion.uses]
-    return {
-        "statements": statements,
-        "uses": uses,
+    table = tabulate(expansion.statements, attributes)
+    places = tabulate_places(table.places)
+    document: dict[str, object] = {
+        "forms": [writer.add_new(form) for form in table.forms],
+        "names": list(table.names),
+        "macros": list(places.macros),
+        "sources": [writer.add(source) for source in places.sources],
+        "sizes": [*(len(rows.forms) for rows in table.rows), len(places.frames.sources), len(places)],
+        "uses": [writer.add_new(use) for use in expansion.uses],
         "exports": _table(expansion.exports, writer),
         "values": writer.values,
     }
+    columns = [*(c for rows in table.rows for c in rows.columns), *places.frames, *places.places]
+    return document, b"".join([*(column.tobytes() for column in columns), table.order])
 
 
-def _read(document: Mapping[str, Any], sources: Mapping[SourceName, Source]) -> KeptExpansion:
+def _read(document: Mapping[str, Any], columns: bytes, sources: Mapping[SourceName, Source]) -> KeptExpansion:
     values = read_values(document["values"], sources)
     stacks = {
         name: tuple(
@@ -156,8 +189,35 @@ def _read(document: Mapping[str, Any], sources: Mapping[SourceName, Source]) -> 
         )
         for name, macros in document["exports"]
     }
-    statements = tuple([values[at] for at in document["statements"]])
-    return KeptExpansion(statements, tuple([values[at] for at in document["uses"]]), MacroTable(stacks))
+    uses = tuple([values[at] for at in document["uses"]])
+    return KeptExpansion(_read_statements(document, columns, values), uses, MacroTable(stacks))
+
+
+def _read_statements(document: Mapping[str, Any], columns: bytes, values: Sequence[Any]) -> StatementTable:
+    """The statements of a document.  Raises ValueError for columns that are no table."""
+    taken = 0
+
+    def take(size: int) -> array[int]:
+        nonlocal taken
+        column = array("I", columns[taken : taken + size * _WORD])
+        taken += size * _WORD
+        return column
+
+    sizes = document["sizes"]
+    kinds = tuple([Rows(take(n), take(n), (take(n), take(n), take(n))) for n in sizes[:3]])
+    frames = FrameColumns(*[take(sizes[3]) for _ in FrameColumns._fields])
+    places = PlaceColumns(*[take(sizes[4]) for _ in PlaceColumns._fields])
+    order = columns[taken:]
+    if [order.count(kind) for kind in range(3)] != sizes[:3] or len(order) != sum(sizes[:3]):
+        raise ValueError("order")
+    place_table = PlaceTable([values[at] for at in document["sources"]], document["macros"], frames, places)
+    forms, names = [values[at] for at in document["forms"]], document["names"]
+    for rows in kinds:
+        within(rows.forms, len(forms))
+        within(rows.places, len(place_table))
+        for column in rows.names:
+            within(column, len(names) or 1)
+    return StatementTable(names, forms, place_table, cast("tuple[Rows, Rows, Rows]", kinds), order)
 
 
 def _table(table: MacroTable, writer: Writer) -> list[object]:

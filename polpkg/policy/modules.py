@@ -15,6 +15,7 @@ from polpkg.diagnostics import Diagnostic, Note, Origin, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.functions import SHOWN_MACROS, NoOwners, Owners, owner_macros, parameter_macro, refuse
 from polpkg.policy.ir.module import MacroUse, PolicyModule
+from polpkg.policy.ir.statements import AttributeDeclaration
 from polpkg.policy.owner_assertions import assertion_macros
 from polpkg.policy.syntax.m4 import MacroTable, NativeError, expand
 from polpkg.policy.syntax.refpolicy import RefpolicyText
@@ -148,10 +149,14 @@ def build_modules(
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses, expanded.warnings))
         if kept and key and len(statements) >= WORTH_KEEPING and not (expanded.problems or expanded.warnings):
-            kept.put(key, statements, uses, exports[package.package])
+            kept.put(key, statements, uses, exports[package.package], _attributes(modules))
     if problems:
         raise PolicyError.of(problems)
     return tuple(modules)
+
+
+def _attributes(modules: Iterable[PolicyModule]) -> frozenset[str]:
+    return frozenset(s.name for m in modules for s in m.others if isinstance(s, AttributeDeclaration))
 
 
 def _macro_fragments(package: PackageSource) -> tuple[Source, ...]:
@@ -160,7 +165,7 @@ def _macro_fragments(package: PackageSource) -> tuple[Source, ...]:
 
 
 def _read_cil(
-    package: PackageSource, others: Iterable[tuple[Statement, ...]], environment: Environment
+    package: PackageSource, others: Iterable[Sequence[Statement]], environment: Environment
 ) -> tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]:
     """The CIL fragments of a package; `others` are the statements of what it may use."""
     from polpkg.policy.syntax.cil import CilContext, declared_names, read_cil
@@ -183,7 +188,7 @@ def _expand(package: PackageSource, table: MacroTable) -> Expanded:
 
 def _module(
     package: PackageSource,
-    statements: tuple[Statement, ...],
+    statements: Sequence[Statement],
     uses: tuple[MacroUse, ...],
     warnings: tuple[Diagnostic, ...] = (),
 ) -> PolicyModule:

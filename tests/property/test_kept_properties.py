@@ -20,8 +20,9 @@ from polpkg.policy.analysis.link_map import write_link_map
 from polpkg.policy.analysis.view import view_of
 from polpkg.policy.backends.conf import emit_conf
 from polpkg.policy.ir.text import render_modules
-from polpkg.policy.link import LinkOptions, link
+from polpkg.policy.link import LinkOptions, bulk, link, rules
 from polpkg.policy.modules import Environment, build_modules
+from polpkg.policy.policydb import lower, write_policydb
 from polpkg.policy.templates import expand_package
 
 
@@ -77,7 +78,8 @@ def outcome(packages, store, owners=("xen_t",), abi=ABI):
         result = link(built, abi, LinkOptions(handed=frozenset({"a_t", "xen_t", "dom0_t"})))
     except PolicyError as error:
         return render_modules(built), about, uses, error.diagnostics
-    return render_modules(built), about, uses, emit_conf(result.policy), write_link_map(view_of(result.policy))
+    texts = render_modules(built), about, uses, emit_conf(result.policy), write_link_map(view_of(result.policy))
+    return *texts, result.warnings, write_policydb(lower(result.policy, 30))
 
 
 LINES = st.sampled_from(
@@ -95,6 +97,23 @@ LINES = st.sampled_from(
         "constrain domain create (u1 == u2 or t1 == dom0_t);",
         "xen_at_least(4, 17, 0, `allow dom0_t xen_t:domain destroy;')",
         "allow dom0_t nobody_t:domain create;",
+        "allow dom0_t xen_t:domain { create nothing };",
+        "allow dom0_t q_t:domain create;",
+        "for_each_owner(net_backend, dom0_t, `type_transition $1 $2:domain xen_t; grant')",
+        "type_transition dom0_t xen_t:domain xen_t;",
+        "type_transition dom0_t xen_t:domain dom0_t;",
+        "type_transition dom0_t domain_type:mmu dom0_t;",
+        "type_member dom0_t self:mmu dom0_t;",
+        "type_transition { xen_t dom0_t } xen_t:{ domain mmu } dom0_t;",
+        "bool c true; if (c) { type_transition dom0_t xen_t:domain xen_t; }",
+        "dontaudit dom0_t xen_t:domain { create pause };auditallow dom0_t xen_t:domain create;",
+        "twice(xen_t) allow dom0_t { xen_t self }:{ domain mmu } *; twice(xen_t)",
+        "allow domain_type domain_type:mmu ~map_read; neverallow * xen_t:domain pause;",
+        "attribute a_type; typeattribute dom0_t a_type; type_transition xen_t a_type:domain dom0_t;",
+        "expandattribute domain_type true; allow dom0_t domain_type:mmu map_read;",
+        "tunable t true; if (t) { allow dom0_t xen_t:mmu map_read; } else { allow dom0_t xen_t:mmu map_write; }",
+        "typebounds xen_t dom0_t;",
+        "permissive dom0_t; role system_r types dom0_t;",
         "allow dom0_t",
         "errprint(`said')",
     ]
@@ -104,23 +123,57 @@ MACROS = (
 )
 
 
+FINE = st.sampled_from(
+    [
+        "grant(dom0_t, xen_t)",
+        "twice(dom0_t)",
+        "allow xen_t dom0_t:mmu map_read;",
+        "dontaudit dom0_t xen_t:domain { create pause };auditallow dom0_t xen_t:domain create;",
+        "auditallow dom0_t xen_t:domain pause;allow dom0_t xen_t:domain pause;",
+        "allow dom0_t { xen_t self }:{ domain mmu } *;",
+        "allow domain_type domain_type:mmu ~map_read;",
+        "allow { domain_type -dom0_t } self:resource use;",
+        "type_transition dom0_t xen_t:domain xen_t;",
+        "type_transition dom0_t domain_type:mmu dom0_t;",
+        "type_transition dom0_t dom0_t:mmu dom0_t;",
+        "type_transition { xen_t dom0_t } xen_t:{ resource mmu } dom0_t;",
+        "type_member dom0_t self:mmu dom0_t;",
+        "for_each_owner(net_backend, dom0_t, `grant')",
+        "neverallow dom0_t p_t:resource add;",
+        "role system_r types dom0_t; typeattribute dom0_t domain_type;",
+        "if (b) { allow dom0_t xen_t:mmu map_write; type_change xen_t xen_t:mmu dom0_t; }",
+    ]
+)
+
+
 def sources(lines):
     base = package("base", BASE, interfaces=MACROS)
     return [
         base,
         package("p", "\n".join(lines) + "\n", requires=("base",)),
-        package("q", "twice(xen_t)\n", requires=("base",)),
+        package("q", "type q_t, domain_type; twice(xen_t) grant(q_t, q_t)\n", requires=("base",)),
     ]
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.lists(LINES, max_size=6))
+@settings(deadline=None, max_examples=150)
+@given(st.lists(LINES, max_size=8))
 def test_what_is_kept_is_what_is_made(lines):
     store = Entries()
     made = outcome(sources(lines), None)
     assert outcome(sources(lines), store) == made
     assert outcome(sources(lines), store) == made
     assert store.found >= 2
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(FINE, max_size=12), st.lists(FINE, max_size=12))
+def test_one_package_changed(lines, others):
+    store = Entries()
+    before, after = (["bool b true; type p_t, domain_type;", *found] for found in (lines, others))
+    for found in (before, after, before):
+        made = outcome(sources(found), None)
+        assert outcome(sources(found), store) == made
+        assert len(made) > 6, made[-1]
 
 
 @settings(deadline=None, max_examples=30)
@@ -130,6 +183,22 @@ def test_other_sources_and_other_owners_are_seen(lines, others):
     outcome(sources(lines), store)
     assert outcome(sources(others), store) == outcome(sources(others), None)
     assert outcome(sources(lines), store, owners=("dom0_t",)) == outcome(sources(lines), None, owners=("dom0_t",))
+
+
+def test_what_is_kept_is_bound_by_column(monkeypatch):
+    bound = []
+
+    def bind(*given):
+        bound.append(bulk.bind_rows(*given))
+        return bound[-1]
+
+    monkeypatch.setattr(rules, "bind_rows", bind)
+    store = Entries()
+    lines = ["twice(dom0_t) type_transition dom0_t xen_t:domain xen_t;", "allow dom0_t self:domain create;"]
+    made = outcome(sources(lines), store)
+    assert not bound
+    assert outcome(sources(lines), store) == made
+    assert [(len(found.rules), len(found.type_rules)) for found in bound if found] == [(1, 0), (2, 1), (3, 0)]
 
 
 def test_macros_that_a_requirement_exports_are_seen():

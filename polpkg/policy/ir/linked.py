@@ -25,7 +25,7 @@ from polpkg.policy.ir.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from polpkg.diagnostics import Place
     from polpkg.policy.abi import Abi
@@ -272,8 +272,8 @@ class LinkedPolicy:
     roles: tuple[RoleSymbol, ...]
     users: tuple[UserSymbol, ...]
     booleans: tuple[BooleanSymbol, ...]
-    rules: tuple[LinkedAvRule, ...]
-    type_rules: tuple[LinkedTypeRule, ...]
+    rules: Sequence[LinkedAvRule]
+    type_rules: Sequence[LinkedTypeRule]
     conditionals: tuple[LinkedConditional, ...]
     neverallows: tuple[LinkedNeverallow, ...]
     constraints: tuple[LinkedConstraint, ...]

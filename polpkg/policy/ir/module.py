@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from polpkg.diagnostics import Diagnostic, Place
 from polpkg.policy.ir.statements import Statement
+from polpkg.policy.ir.table import StatementTable
 
 
 class MacroUse(NamedTuple):
@@ -31,9 +33,19 @@ class PolicyModule:
 
     package: str
     version: str
-    statements: tuple[Statement, ...]
+    statements: Sequence[Statement]
     owns: tuple[str, ...] = ()
     requires: frozenset[str] | None = None
     macro_uses: tuple[MacroUse, ...] = ()
     assertions: tuple[tuple[int, str], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def table(self) -> StatementTable | None:
+        """The statements as a table, where they come as one."""
+        return self.statements if isinstance(self.statements, StatementTable) else None
+
+    @property
+    def others(self) -> Sequence[Statement]:
+        """The statements without the rules that are rows of `table`: all that declare or assign anything."""
+        return self.statements if self.table is None else self.table.others

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.diagnostics import MANIFEST, Diagnostic, Note
+from polpkg.policy.ir.columns import RuleColumns, parts_of
 from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.statements import AvKind
 
@@ -79,10 +80,20 @@ class _Grants:
         self._policy = policy
         self._attributes = frozenset(n for n, symbol in enumerate(policy.types) if symbol.is_attribute)
         self._rules: dict[int, list[LinkedAvRule]] = {}
-        for rule in _allow_rules(policy):
-            self._rules.setdefault(rule.security_class, []).append(rule)
         self._indexes: dict[tuple[int, bool], _Index] = {}
         self._sets: dict[int, _Types] = {}
+        for rule in _allow_rules(policy, self._looked_at()):
+            self._rules.setdefault(rule.security_class, []).append(rule)
+
+    def _looked_at(self) -> tuple[_Side, _Side]:
+        """Which rules can matter because of their sources, and of their targets."""
+        sides = (_Side(self._policy), _Side(self._policy))
+        for assertion in self._policy.neverallows:
+            by_target = self._is_about_targets(assertion)
+            sides[by_target].add(assertion, assertion.targets if by_target else assertion.sources)
+        for side in sides:
+            side.settle(self._attributes)
+        return sides
 
     def against(self, assertion: LinkedNeverallow) -> list[LinkedAvRule]:
         """The rules that grant what `assertion` forbids."""
@@ -93,10 +104,12 @@ class _Grants:
         number = assertion.security_class
         if number not in self._rules:
             return ()
-        sources, targets = self._set(assertion.sources), self._set(assertion.targets)
-        if not assertion.on_self and targets.size <= sources.size:
-            return self._index(number, by_target=True).find(targets, assertion.permissions)
-        return self._index(number, by_target=False).find(sources, assertion.permissions)
+        if self._is_about_targets(assertion):
+            return self._index(number, by_target=True).find(self._set(assertion.targets), assertion.permissions)
+        return self._index(number, by_target=False).find(self._set(assertion.sources), assertion.permissions)
+
+    def _is_about_targets(self, assertion: LinkedNeverallow) -> bool:
+        return not assertion.on_self and self._set(assertion.targets).size <= self._set(assertion.sources).size
 
     def _index(self, security_class: int, *, by_target: bool) -> _Index:
         key = (security_class, by_target)
@@ -171,11 +184,61 @@ class _Index:
         return found
 
 
-def _allow_rules(policy: LinkedPolicy) -> Iterator[LinkedAvRule]:
-    conditional = (
-        rule for c in policy.conditionals for rule in (*c.then, *c.otherwise) if isinstance(rule, LinkedAvRule)
+class _Side:
+    """For rules in columns: what assertions forbid, by class, to the types that they are looked up by."""
+
+    def __init__(self, policy: LinkedPolicy) -> None:
+        self._policy = policy
+        self._types: dict[int, int] = {}
+        self._permissions: dict[int, int] = {}
+        self.classes = [0] * len(policy.types)
+        """By the number of a type or attribute, the bit set of the classes in which it matters."""
+
+    def add(self, assertion: LinkedNeverallow, types: int) -> None:
+        """Adds an assertion that is looked up by `types`."""
+        number = assertion.security_class
+        self._types[number] = self._types.get(number, 0) | types
+        self._permissions[number] = self._permissions.get(number, 0) | assertion.permissions
+
+    def settle(self, attributes: Iterable[int]) -> None:
+        """All assertions have been added."""
+        for security_class, types in self._types.items():
+            concerned = (n for n in attributes if self._policy.expand(n) & types)
+            for number in chain(bits(types), concerned):
+                self.classes[number] |= 1 << security_class
+
+    def masks(self, rules: RuleColumns[LinkedAvRule]) -> list[int]:
+        """By what rules are about, the bit set of their class if some of them grant what is forbidden."""
+        found = [0] * len(rules.abouts)
+        for number, granted in set(zip(rules.about, rules.values, strict=True)):
+            kind, security_class = rules.abouts[number]
+            if kind is AvKind.ALLOW and granted & self._permissions.get(security_class, 0):
+                found[number] = 1 << security_class
+        return found
+
+
+def _that_matter(rules: RuleColumns[LinkedAvRule], sides: tuple[_Side, _Side]) -> Iterator[LinkedAvRule]:
+    """The allow rules that can matter to an assertion; the others are not even made."""
+    (sources, granted), (targets, exposed) = ((side.classes, side.masks(rules)) for side in sides)
+    rows = enumerate(zip(rules.about, rules.sources, rules.targets, strict=True))
+    return rules.picked(
+        [
+            at
+            for at, (about, source, target) in rows
+            if sources[source] & granted[about] or targets[target] & exposed[about]
+        ]
     )
-    return (rule for rule in chain(policy.rules, conditional) if rule.kind is AvKind.ALLOW)
+
+
+def _allow_rules(policy: LinkedPolicy, sides: tuple[_Side, _Side]) -> Iterator[LinkedAvRule]:
+    """All allow rules, but those in columns that cannot matter."""
+    for part in parts_of(policy.rules):
+        rules = _that_matter(part, sides) if isinstance(part, RuleColumns) else part
+        yield from (rule for rule in rules if rule.kind is AvKind.ALLOW)
+    for conditional in policy.conditionals:
+        for rule in (*conditional.then, *conditional.otherwise):
+            if isinstance(rule, LinkedAvRule) and rule.kind is AvKind.ALLOW:
+                yield rule
 
 
 def _violation(policy: LinkedPolicy, assertion: LinkedNeverallow, rule: LinkedAvRule, count: int) -> Diagnostic:

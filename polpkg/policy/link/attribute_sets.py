@@ -32,7 +32,7 @@ def evaluate_attribute_sets(modules: Iterable[PolicyModule], binder: Binder) -> 
     """Adds what the `AttributeSet` statements say to `Binder.members`, which has all other members already."""
     sets: dict[int, list[_Bound]] = {}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, AttributeSet):
                 _collect(statement, module, binder, sets)
     if not sets:

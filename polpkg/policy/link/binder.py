@@ -14,7 +14,7 @@ from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.link.symbols import OBJECT_ROLE, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from polpkg.diagnostics import Place
     from polpkg.policy.abi import Abi
@@ -220,6 +220,16 @@ class Binder:
         """Whether `type_set` has bound `names` already, and `module` may use them wherever it stands."""
         bound = self._sets[False].get(names)
         return bound is not None and bound.covered is module
+
+    def may_use(self, names: Sequence[str], module: PolicyModule, *, in_macros: bool) -> bool:
+        """Whether `module` may use all of these types and attributes wherever it stands, or wherever a macro stands.
+
+        False also when that depends on the macro.
+        """
+        packages = {name: self._table.types[name].package for name in names}
+        covered = {p for p in set(packages.values()) if self._dependencies.covers(frozenset((p,)), module)}
+        others = [name for name, package in packages.items() if package not in covered]
+        return not others or (in_macros and self._dependencies.are_handed(others))
 
     def rule_symbols(self, found: TypeSet) -> tuple[int, ...]:
         """The numbers of `found` to write in rules: attributes that `expandattribute` dissolves are written out."""

@@ -72,7 +72,7 @@ def resolve_blocks(modules: Sequence[PolicyModule], report: Report) -> Resolved:
     Reports names that are used where no declaration or `require` reaches, and names declared twice.
     """
     dropped: tuple[Statement, ...] = ()
-    if any(isinstance(s, Optional) for m in modules for s in m.statements):
+    if any(isinstance(s, Optional) for m in modules for s in m.others):
         optionals = _Optionals(report)
         modules = optionals.resolve(modules)
         dropped = optionals.dropped()
@@ -202,9 +202,7 @@ def _required(statement: Require) -> Iterator[Name]:
 
 
 def _resolve_tunables(modules: Sequence[PolicyModule], dropped: tuple[Statement, ...], report: Report) -> Resolved:
-    values = {
-        s.name: s.default for m in modules for s in m.statements if isinstance(s, BooleanDeclaration) and s.tunable
-    }
+    values = {s.name: s.default for m in modules for s in m.others if isinstance(s, BooleanDeclaration) and s.tunable}
     if not values:
         return Resolved(tuple(modules), dropped, ())
     kept: list[PolicyModule] = []

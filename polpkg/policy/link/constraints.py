@@ -20,7 +20,7 @@ def link_constraints(modules: Iterable[PolicyModule], binder: Binder, *, mls: bo
     """Every constraint of every module, in the order of the modules."""
     found: list[LinkedConstraint] = []
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, Constraint):
                 if statement.keyword.startswith("mls") and not mls:
                     message = f"`{statement.keyword}` needs a policy with MLS"

@@ -18,7 +18,7 @@ def link_defaults(modules: Iterable[PolicyModule], binder: Binder) -> tuple[Link
     """Every default, by class and part; two that contradict each other are an error."""
     found: dict[tuple[int, str], DefaultRule] = {}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if not isinstance(statement, DefaultRule):
                 continue
             message = f"`default_{statement.part}` is read by Xen and never used"

@@ -41,6 +41,10 @@ class Dependencies:
         allowed = self._allowed.get(module.package)
         return allowed is None or packages <= allowed
 
+    def are_handed(self, names: Iterable[str]) -> bool:
+        """Whether all of `names` need no requirement in a macro."""
+        return all(map(self._is_handed, names))
+
     def check(self, name: str, declaration: Declaration, module: PolicyModule, place: Place) -> None:
         """Reports the use of `name` at `place` in `module` when its package is not required."""
         allowed = self._allowed.get(module.package)

@@ -39,7 +39,7 @@ def link_users(
     """The users of the linked policy, in the order of their numbers."""
     found = {name: UserSymbol(name, 0, place=table.users[name].place) for name in binder.user_names}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, UserDeclaration) and statement.name in found:
                 found[statement.name] = _bind_user(statement, found[statement.name], module, binder, levels)
     return tuple(found.values())
@@ -120,7 +120,7 @@ class ContextLinker:
         found: dict[int, LinkedContext | None] = {}
         places: dict[int, Place] = {}
         for module in modules:
-            for statement in module.statements:
+            for statement in module.others:
                 if not isinstance(statement, InitialSidContext):
                     continue
                 place, number = statement.place, numbers.get(statement.name)
@@ -139,7 +139,7 @@ class ContextLinker:
         return tuple(found.get(n) for n in range(len(abi.initial_sids)))
 
     def _report_missing(self, missing: list[str], modules: Iterable[PolicyModule]) -> None:
-        place = next((s.place for m in modules for s in m.statements), None)
+        place = next((s.place for m in modules for s in m.statements[:1]), None)
         if place is None:
             return
         listed = ", ".join(f"`{name}`" for name in missing)
@@ -151,7 +151,7 @@ class ContextLinker:
         """Every device label, sorted by kind and number; two for one device are an error."""
         found: list[LinkedObjectContext] = []
         for module in modules:
-            for statement in module.statements:
+            for statement in module.others:
                 if isinstance(statement, ObjectContext):
                     context = self.bind(statement.context, module, statement.place)
                     if context is not None:
@@ -186,7 +186,7 @@ def link_range_transitions(
     """`range_transition` rules, for types only; each source, target and class has one range."""
     known: dict[tuple[int, int, int], LinkedRangeTransition] = {}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if not isinstance(statement, RangeTransition):
                 continue
             for new in _bind_range_transition(statement, module, binder, levels):

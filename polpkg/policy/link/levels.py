@@ -41,7 +41,7 @@ class Levels:
 
     def _read(self, modules: tuple[PolicyModule, ...]) -> None:
         """Declarations first, then the order, then what may go together, whatever order they were written in."""
-        statements = [s for m in modules for s in m.statements if isinstance(s, _MLS_STATEMENTS)]
+        statements = [s for m in modules for s in m.others if isinstance(s, _MLS_STATEMENTS)]
         if statements and not self.mls:
             message = "this declares levels, and the policy is linked without MLS"
             self._report.error(statements[0].place, "mls-disabled", message, "link with --mls")

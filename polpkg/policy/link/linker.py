@@ -132,7 +132,7 @@ def _link_all(
 
 
 def _warn_of_tables(modules: Sequence[PolicyModule], refusal: str, abi: Abi, report: Report) -> None:
-    place = next(s.place for m in modules for s in m.statements)
+    place = next(s.place for m in modules for s in m.statements[:1])
     xen = f"Xen {abi.version}" if abi.version else "this hypervisor"
     message = f"the tables of this policy are those of no known Xen: {refusal} ({xen})"
     report.warn(place, "foreign-tables", message, "it can be linked and looked at, but not installed")
@@ -145,7 +145,7 @@ def _booleans(binder: Binder, table: SymbolTable) -> tuple[BooleanSymbol, ...]:
 def _capabilities(modules: Sequence[PolicyModule], report: Report) -> tuple[str, ...]:
     found: set[str] = set()
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, PolicyCapability):
                 message = f"policy capability `{statement.name}` is read by Xen and never used"
                 report.warn(statement.place, "ignored-by-xen", message)
@@ -156,7 +156,7 @@ def _capabilities(modules: Sequence[PolicyModule], report: Report) -> tuple[str,
 def _check_requires(modules: Sequence[PolicyModule], binder: Binder) -> None:
     """What a `require` block asks for must be there."""
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, Require):
                 for kind, name in statement.symbols:
                     _check_required(kind, name, statement, module, binder)

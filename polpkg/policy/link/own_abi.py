@@ -46,7 +46,7 @@ def own_tables(modules: Sequence[PolicyModule], target: Abi, *, for_target: bool
     Raises TargetError when the hypervisor of `target` would refuse a policy with these tables, and PolicyError when
     they contradict themselves, or when a package has them that is not an imported tree.
     """
-    statements = [s for m in modules for s in m.statements if isinstance(s, _Table)]
+    statements = [s for m in modules for s in m.others if isinstance(s, _Table)]
     if not statements:
         return Tables(target)
     from polpkg.policy.abi.difference import accepts
@@ -88,7 +88,7 @@ def _abi_of(statements: Sequence[_Table]) -> Abi:
 
 def _in_packages(modules: Iterable[PolicyModule]) -> Iterator[Diagnostic]:
     for module in modules:
-        first = next((s for s in module.statements if isinstance(s, _Table)), None)
+        first = next((s for s in module.others if isinstance(s, _Table)), None)
         if first is not None and module.requires is not None:
             message = f"package `{module.package}` declares classes, permissions or initial SIDs"
             hint = "they come from the hypervisor; only an imported tree has its own"

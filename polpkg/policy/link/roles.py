@@ -20,7 +20,7 @@ def assign_role_attributes(modules: Iterable[PolicyModule], binder: Binder) -> N
     """Fills `Binder.role_members`; an attribute may be put into another, and gives it its roles."""
     nested: list[tuple[str, str]] = []
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             match statement:
                 case RoleDeclaration(place, name, _, attributes) | RoleAttribute(place, name, attributes):
                     for attribute in _attributes(attributes, module, place, binder):
@@ -68,7 +68,7 @@ def _types_by_name(modules: Iterable[PolicyModule], binder: Binder) -> dict[str,
     types: dict[str, int] = {}
     excluded: dict[str, int] = {}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             match statement:
                 case RoleDeclaration(place, name, names) if names.names or names.excluded or names.star:
                     if names.star or names.complement:
@@ -88,7 +88,7 @@ def _dominated(modules: Iterable[PolicyModule], types: list[int], binder: Binder
     """For each role those that it dominates besides itself; it gets their types (`define_role_dom` of checkpolicy)."""
     found = [0] * len(types)
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if not isinstance(statement, RoleDominance):
                 continue
             binder.report.warn(statement.place, "old-syntax", "role dominance is old; use role attributes instead")

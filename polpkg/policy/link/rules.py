@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.policy.ir.columns import Columns, RuleColumns, RuleList
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -26,6 +28,7 @@ from polpkg.policy.ir.statements import (
     TypeRule,
 )
 from polpkg.policy.link.assertions import AssertionNames
+from polpkg.policy.link.bulk import bind_rows
 from polpkg.policy.link.computed import ComputedLabels, scopes_of
 from polpkg.policy.link.depth import DEEPEST_CONDITION, stack_height
 from polpkg.policy.link.report import declared_at
@@ -36,9 +39,13 @@ if TYPE_CHECKING:
     from polpkg.diagnostics import Place
     from polpkg.policy.ir.module import PolicyModule
     from polpkg.policy.ir.statements import Statement
-    from polpkg.policy.link.binder import Binder
+    from polpkg.policy.link.binder import Binder, TypeSet
+    from polpkg.policy.link.bulk import BoundRows
     from polpkg.policy.link.computed import Scope
 
+
+_MANY = 64
+"""From so many on, what one type rule computes is kept in columns."""
 
 _RULES = frozenset((AvRule, TypeRule, NamedTransition, RoleAllow, RoleTransition))
 """Statements that say who may do what, unconditionally."""
@@ -47,8 +54,8 @@ _RULES = frozenset((AvRule, TypeRule, NamedTransition, RoleAllow, RoleTransition
 class LinkedRules(NamedTuple):
     """What `link_rules` makes of all modules."""
 
-    rules: tuple[LinkedAvRule, ...]
-    type_rules: tuple[LinkedTypeRule, ...]
+    rules: Sequence[LinkedAvRule]
+    type_rules: Sequence[LinkedTypeRule]
     conditionals: tuple[LinkedConditional, ...]
     neverallows: tuple[LinkedNeverallow, ...]
     role_allows: tuple[tuple[int, int], ...]
@@ -64,8 +71,8 @@ def link_rules(modules: Sequence[PolicyModule], binder: Binder) -> LinkedRules:
     for module in modules:
         linker.bind_conditionals(module)
     return LinkedRules(
-        tuple(linker.rules),
-        tuple(linker.type_rules),
+        linker.rules.settled(),
+        linker.type_rules.settled(),
         tuple(linker.conditionals),
         tuple(linker.neverallows),
         tuple(sorted(linker.role_allows)),
@@ -93,8 +100,8 @@ class _RuleLinker:
     def __init__(self, binder: Binder, names: AssertionNames) -> None:
         self._binder = binder
         self._names = names
-        self.rules: list[LinkedAvRule] = []
-        self.type_rules: list[LinkedTypeRule] = []
+        self.rules = RuleList[LinkedAvRule]()
+        self.type_rules = RuleList[LinkedTypeRule]()
         self.conditionals: list[LinkedConditional] = []
         self.neverallows: list[LinkedNeverallow] = []
         self.role_allows: set[tuple[int, int]] = set()
@@ -108,28 +115,46 @@ class _RuleLinker:
     def bind_module(self, module: PolicyModule) -> None:
         """Binds the unconditional rules of a module."""
         self._plain = {}
-        for statement in module.statements:
-            kind = type(statement)
-            if kind not in _RULES:
-                continue
-            if isinstance(statement, AvRule):
-                if statement.kind is AvKind.NEVERALLOW:
-                    self._bind_neverallow(statement, module)
-                else:
-                    self._bind_av_rule(statement, module, self.rules)
-            elif isinstance(statement, TypeRule):
-                self.type_rules.extend(self.bind_type_rule(statement, module))
-            elif isinstance(statement, NamedTransition):
-                self.named_transitions.extend(self.bind_named_transition(statement, module))
-            elif isinstance(statement, RoleAllow):
-                self.bind_role_allow(statement.source, statement.target, module, statement.place)
-            elif isinstance(statement, RoleTransition):
-                self.role_transitions.extend(self.bind_role_transition(statement, module))
+        table = module.table
+        bound = bind_rows(table, module, self._binder) if table else None
+        if table is None or bound is None:
+            for statement in module.statements:
+                if type(statement) in _RULES:
+                    self._bind(statement, module)
+            return
+        done = (0, 0)
+        for number, statement in enumerate(table.others):
+            if type(statement) in _RULES:
+                if isinstance(statement, (AvRule, TypeRule)):
+                    done = self._add_rows(bound, done, table.rows_before(number))
+                self._bind(statement, module)
+        self._add_rows(bound, done, (len(bound.rules), len(bound.type_rules)))
+
+    def _add_rows(self, bound: BoundRows, begin: tuple[int, int], end: tuple[int, int]) -> tuple[int, int]:
+        """Adds rules of a table up to `end`, which is returned; type rules that say what was said are left out."""
+        self.rules.add_columns(bound.rules.part(begin[0], end[0]))
+        self._add_type_columns(bound.type_rules.part(begin[1], end[1]))
+        return end
+
+    def _bind(self, statement: Statement, module: PolicyModule) -> None:
+        if isinstance(statement, AvRule):
+            if statement.kind is AvKind.NEVERALLOW:
+                self._bind_neverallow(statement, module)
+            else:
+                self._bind_av_rule(statement, module, self.rules.end)
+        elif isinstance(statement, TypeRule):
+            self._add_type_rule(statement, module)
+        elif isinstance(statement, NamedTransition):
+            self.named_transitions.extend(self.bind_named_transition(statement, module))
+        elif isinstance(statement, RoleAllow):
+            self.bind_role_allow(statement.source, statement.target, module, statement.place)
+        elif isinstance(statement, RoleTransition):
+            self.role_transitions.extend(self.bind_role_transition(statement, module))
 
     def bind_conditionals(self, module: PolicyModule) -> None:
         """Binds the conditional rules of a module."""
         self._plain = {}
-        for statement in module.statements:
+        for statement in module.others:
             if isinstance(statement, Conditional):
                 self.conditionals.extend(self._bind_conditional(statement, module))
 
@@ -241,24 +266,49 @@ class _RuleLinker:
 
     def bind_type_rule(self, rule: TypeRule, module: PolicyModule, scope: Scope = None) -> Iterator[LinkedTypeRule]:
         """A computed label, for types only: the hypervisor looks them up by exact type."""
-        binder, place = self._binder, rule.place
-        self._refuse_star(rule.source, place)
-        self._refuse_star(rule.target, place)
-        sources = binder.type_set(rule.source, module, place, only_types=True)
-        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
-        result = binder.single_type(rule.result, module, place)
+        sources, targets, result = self._computed_sets(rule, module)
         if result is None:
             return
         for name in rule.classes:
-            number = binder.class_number(name, place)
+            number = self._binder.class_number(name, rule.place)
             if number is None:
                 continue
             for source in sources.symbols:
                 own = () if not targets.has_self or targets.types >> source & 1 else (source,)
                 for target in (*targets.symbols, *own):
-                    new = new_tuple(LinkedTypeRule, (rule.kind, source, target, number, result, place))
+                    new = new_tuple(LinkedTypeRule, (rule.kind, source, target, number, result, rule.place))
                     if self._computed.add(new, scope):
                         yield new
+
+    def _computed_sets(self, rule: TypeRule, module: PolicyModule) -> tuple[TypeSet, TypeSet, int | None]:
+        """Source, target and result of a type rule."""
+        binder, place = self._binder, rule.place
+        self._refuse_star(rule.source, place)
+        self._refuse_star(rule.target, place)
+        sources = binder.type_set(rule.source, module, place, only_types=True)
+        targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
+        return sources, targets, binder.single_type(rule.result, module, place)
+
+    def _add_type_rule(self, rule: TypeRule, module: PolicyModule) -> None:
+        """An unconditional type rule; one about an attribute of many types in columns."""
+        sources, targets, result = self._computed_sets(rule, module)
+        number = self._binder.class_number(rule.classes[0], rule.place)
+        size = len(sources.symbols) * len(targets.symbols)
+        if size < _MANY or result is None or number is None or targets.has_self or len(rule.classes) > 1:
+            self.type_rules.end.extend(self.bind_type_rule(rule, module))
+            return
+        zeros = array("I", bytes(array("I").itemsize)) * size
+        from_types = array("H", [source for source in sources.symbols for _ in targets.symbols])
+        to_types = array("H", targets.symbols) * len(sources.symbols)
+        columns = Columns(zeros, from_types, to_types, array("H", (result,)) * size, zeros)
+        self._add_type_columns(RuleColumns(LinkedTypeRule, ((rule.kind, number),), columns, (rule.place,)))
+
+    def _add_type_columns(self, new: RuleColumns[LinkedTypeRule]) -> None:
+        """Adds type rules but those that say what was said."""
+        if self._computed.add_all(new):
+            self.type_rules.add_columns(new)
+        else:
+            self.type_rules.end.extend(rule for rule in new if self._computed.add(rule))
 
     def bind_named_transition(self, rule: NamedTransition, module: PolicyModule) -> Iterator[LinkedNamedTransition]:
         """A computed label for objects of one name, which Xen has none of."""

@@ -90,7 +90,7 @@ def collect_symbols(modules: Iterable[PolicyModule], report: Report) -> SymbolTa
     _check_overlapping_owners(modules, report)
     for module in modules:
         collector = _Collector(module, table, report)
-        for statement in module.statements:
+        for statement in module.others:
             if type(statement) not in _DECLARING:
                 continue
             match statement:

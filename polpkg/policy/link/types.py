@@ -37,7 +37,7 @@ def assign_attributes(modules: Sequence[PolicyModule], binder: Binder) -> None:
     """Fills `Binder.members` from declarations and `typeattribute` statements; what has aliases must be a type."""
     found: dict[int, list[int]] = {}
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if type(statement) not in _ABOUT_TYPES:
                 continue
             match statement:
@@ -56,7 +56,7 @@ def _mark_written_out(modules: Iterable[PolicyModule], binder: Binder) -> None:
     """Finds the attributes that rules are written out for; where two statements differ, they are not (checkpolicy)."""
     never = 0
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             if not isinstance(statement, ExpandAttribute):
                 continue
             for name in statement.names:
@@ -98,7 +98,7 @@ def link_types(modules: Iterable[PolicyModule], table: SymbolTable, binder: Bind
     bounds: dict[int, int] = {}
     permissive: set[int] = set()
     for module in modules:
-        for statement in module.statements:
+        for statement in module.others:
             match statement:
                 case TypeBounds(place, parent, children):
                     _bind_bounds(parent, children, module, place, binder, bounds)

@@ -19,6 +19,8 @@ AvEntry: TypeAlias = tuple[int, int, int, int, int]
 
 ENTRY = Struct("<HHHHI")
 _HALVES = ENTRY.size // 2
+_PAIR_SIZE = 4
+_KEY_SIZE = 8
 _SWAP = sys.byteorder == "big"
 
 
@@ -55,6 +57,17 @@ class AvTable:
 def key(source: int, target: int, security_class: int, kind: int) -> int:
     """One number for what an entry is about; numbers sort as the parts do, left to right."""
     return source << 48 | target << 32 | security_class << 16 | kind
+
+
+def keys_of(sources: array[int], targets: array[int], rest: array[int]) -> array[int]:
+    """The keys of entries with numbers from 0, from columns; `rest` has classes and kinds as `key` does."""
+    pairs = array("H", bytes(len(sources) * _PAIR_SIZE))
+    low, high = (1, 0) if _SWAP else (0, 1)
+    pairs[low::2], pairs[high::2] = targets, sources
+    words = array("I", bytes(len(sources) * _KEY_SIZE))
+    words[low::2], words[high::2] = rest, array("I", pairs.tobytes())
+    first = key(1, 1, 1, 0)
+    return array("Q", [number + first for number in array("Q", words.tobytes())])
 
 
 def table_of(entries: dict[int, int]) -> AvTable:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from polpkg.errors import PolicyError
+from polpkg.policy.ir.columns import RuleColumns, parts_of
 from polpkg.policy.ir.linked import (
     LinkedAvRule,
     LinkedConditional,
@@ -27,7 +28,7 @@ from polpkg.policy.ir.linked import (
 )
 from polpkg.policy.ir.statements import BooleanOperator, ObjectContextKind
 from polpkg.policy.policydb import layout, model
-from polpkg.policy.policydb.avtab import AvTable, key, table_of
+from polpkg.policy.policydb.avtab import AvTable, key, keys_of, table_of
 from polpkg.policy.policydb.conditions import Condition, evaluate, identity, normalise
 from polpkg.policy.policydb.ebitmap import EMPTY, Ebitmap, encode, encode_bit, encode_bits
 from polpkg.policy.policydb.limits import check_limits, finding
@@ -55,7 +56,7 @@ def lower(policy: LinkedPolicy, version: int = layout.VERSION_DEVICE_TREE) -> mo
         booleans=_booleans(policy),
         sensitivities=_sensitivities(policy),
         categories=_categories(policy),
-        rules=_table((*policy.rules, *policy.type_rules), 0),
+        rules=_unconditional(policy),
         conditionals=_conditionals(policy),
         role_transitions=_role_transitions(policy, version),
         role_allows=tuple(sorted({(source + 1, target + 1) for source, target in policy.role_allows})),
@@ -150,6 +151,38 @@ def _context(context: LinkedContext) -> model.ContextDatum:
 def _table(rules: Iterable[Rule], flag: int) -> AvTable:
     """The table of `rules`, those about the same merged, with `flag` added to each kind."""
     data: dict[int, int] = {}
+    _add_rules(rules, flag, data)
+    return table_of(data)
+
+
+def _unconditional(policy: LinkedPolicy) -> AvTable:
+    """The table of all rules that hold always."""
+    data: dict[int, int] = {}
+    parts: Iterable[Sequence[Rule]] = (*parts_of(policy.rules), *parts_of(policy.type_rules))
+    for part in parts:
+        if not (isinstance(part, RuleColumns) and _add_columns(cast("RuleColumns[Rule]", part), data)):
+            _add_rules(part, 0, data)
+    return table_of(data)
+
+
+def _add_columns(rules: RuleColumns[Rule], data: dict[int, int]) -> bool:
+    """Adds what is granted, audited or computed, column by column; False, and nothing, when that cannot be done."""
+    if any(kind == layout.AV_DONTAUDIT for kind, _ in rules.abouts):
+        return False
+    keys = keys_of(rules.sources, rules.targets, rules.kinds_and_classes())
+    if rules.made is LinkedTypeRule:
+        new = dict(zip(keys, (value + 1 for value in rules.values), strict=True))
+        if len(new) < len(keys) or not data.keys().isdisjoint(new):
+            return False
+        data.update(new)
+        return True
+    get = data.get
+    for about, value in zip(keys, rules.values, strict=True):
+        data[about] = get(about, 0) | value
+    return True
+
+
+def _add_rules(rules: Iterable[Rule], flag: int, data: dict[int, int]) -> None:
     first = key(1, 1, 1, flag)
     for kind, source, target, security_class, value, place in rules:
         about = (source << 48 | target << 32 | security_class << 16 | kind) + first
@@ -160,7 +193,6 @@ def _table(rules: Iterable[Rule], flag: int) -> AvTable:
         elif data.setdefault(about, value + 1) != value + 1:
             message = "two type rules give different types for the same source, target and class"
             raise PolicyError.of([finding(place, "conflicting-type-rules", message)])
-    return table_of(data)
 
 
 def _conditionals(policy: LinkedPolicy) -> tuple[model.ConditionalNode, ...]:
