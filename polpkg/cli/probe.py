@@ -80,6 +80,7 @@ def _values(probed: ProbedHypervisor) -> dict[str, Any]:
         "reason": found.reason or None,
         "abi": {"fingerprint": found.fingerprint, "versions": list(probed.versions)} if found.is_usable else None,
         "policy": _policy_values(probed.policy) if probed.policy else None,
+        "boot_paths": list(probed.boot_paths),
     }
 
 
@@ -117,7 +118,8 @@ def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
             continue
         known = f", the table of Xen {render_versions(probed.versions)}" if probed.versions else ", no known table"
         yield f"  FLASK: yes; ABI {probed.file.fingerprint[:12]}{known}"
-        text = visible(f"booted with {probed.policy.path}, {_state(probed.policy)}")
+        loaders = " and ".join(probed.boot_paths)
+        text = visible(f"booted by {loaders} with {probed.policy.path}, {_state(probed.policy)}")
         yield from wrap(text, 80, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 

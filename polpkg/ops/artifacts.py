@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from polpkg import __version__
 from polpkg.errors import TargetError, TrustError
 from polpkg.ops.compiling import BuildSettings, compile_policy, link_assembly
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.layout import POLICYDB_FILE
 from polpkg.targets.wanted import PolicyArtifact
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from polpkg.policy.abi import Abi
     from polpkg.policy.backends.backend import Backend
     from polpkg.policy.ir.linked import LinkedPolicy
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import BootFile
     from polpkg.targets.target import Target
@@ -60,7 +62,13 @@ class Slot(NamedTuple):
         return resolve_xen(self.xen)
 
 
-def find_slots(target: Target, hypervisors: Sequence[HypervisorFile], xen: str, recorded: str) -> tuple[Slot, ...]:
+def find_slots(
+    target: Target,
+    hypervisors: Sequence[HypervisorFile],
+    xen: str,
+    recorded: str,
+    boot_paths: Sequence[BootPath] = BOOT_PATHS,
+) -> tuple[Slot, ...]:
     """What `target` needs policies for: the hypervisor `xen` if it is named, else the files found in the target, else
     the release that policy.toml has `recorded`.
 
@@ -70,14 +78,13 @@ def find_slots(target: Target, hypervisors: Sequence[HypervisorFile], xen: str, 
 
     usable = [h for h in hypervisors if h.is_usable]
     if xen or not usable:
-        return (_named_slot(target, usable, xen or recorded),)
+        return (_named_slot(target, usable, xen or recorded, boot_paths),)
     by_abi = {h.fingerprint: h for h in usable}
-    return tuple(
-        Slot(abi, by_abi[abi].version, boot_files, by_abi[abi]) for abi, boot_files in place_policies(usable).items()
-    )
+    places = place_policies(usable, boot_paths)
+    return tuple(Slot(abi, by_abi[abi].version, boot_files, by_abi[abi]) for abi, boot_files in places.items())
 
 
-def _named_slot(target: Target, usable: Sequence[HypervisorFile], xen: str) -> Slot:
+def _named_slot(target: Target, usable: Sequence[HypervisorFile], xen: str, boot_paths: Sequence[BootPath]) -> Slot:
     """The slot of a hypervisor that is named.
 
     Its policy goes to the files of the target that have its ABI, and if none has, to where Xen's own installation of
@@ -92,7 +99,7 @@ def _named_slot(target: Target, usable: Sequence[HypervisorFile], xen: str) -> S
             hint="install Xen there first, or say with --xen which release it will have, as in --xen 4.17",
         )
     fingerprint, version = _fingerprint_and_version(xen)
-    places = place_policies([h for h in usable if h.fingerprint == fingerprint])
+    places = place_policies([h for h in usable if h.fingerprint == fingerprint], boot_paths)
     if fingerprint in places:
         return Slot(fingerprint, version, places[fingerprint], xen=xen)
     return Slot(fingerprint, version, (place_for_version(version),), xen=xen)

@@ -121,7 +121,9 @@ def prepare_change(
     if project_folder is not None:
         request = _with_full_paths(request, context)
         context = context.in_folder(project_folder)
-    slots = find_slots(target, hypervisors, request.xen, before.target.hypervisor or before.target.xen)
+    boot_paths = context.boot_paths()
+    recorded = before.target.hypervisor or before.target.xen
+    slots = find_slots(target, hypervisors, request.xen, recorded, boot_paths)
     edit = _first_edit(context, before, request)
     text = edit_project(before.text, edit, before.file)
     project = read_project(text, before.file)
@@ -146,7 +148,7 @@ def prepare_change(
     wanted, warnings = builder.build(slots, request.action)
     check_expected(wanted.artifacts, project.expect)
     wanted = replace(wanted, unusable=tuple(h.unusable_record for h in hypervisors if not h.is_usable))
-    wanted = with_boot_set_up(target, wanted)
+    wanted = with_boot_set_up(target, wanted, boot_paths=boot_paths)
     plan = compute_plan(wanted, read_present(target, wanted), keep=project.target.keep or DEFAULT_KEEP)
     told = (*map(about_dropped, dropped), *warnings, *_left_out(hypervisors, slots))
     return Prepared(wanted, plan, told, lock.overrides)

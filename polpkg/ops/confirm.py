@@ -37,11 +37,12 @@ def confirm_target(context: Context, target: Target, *, dry_run: bool = False, f
     from polpkg.targets.confirm import plan_confirmation
 
     if dry_run:
-        return Confirmation(plan_confirmation(target, force=force)[0], read_marks(target).confirmed)
+        plan, _ = plan_confirmation(target, force=force, boot_paths=context.boot_paths())
+        return Confirmation(plan, read_marks(target).confirmed)
     with target.lock(context.say):
         _finish(context, target)
         before = read_marks(target).confirmed
-        plan, state = plan_confirmation(target, force=force)
+        plan, state = plan_confirmation(target, force=force, boot_paths=context.boot_paths())
         apply_plan(target, plan, state)
     return Confirmation(plan, before)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, TargetError
 from polpkg.targets.boot.known import BOOT_PATHS
-from polpkg.targets.boot.path import BootFinding
-from polpkg.targets.boot.placing import find_boot_path
+from polpkg.targets.boot.path import BootFinding, Served
+from polpkg.targets.boot.placing import choose_boot_path, find_boot_path
 from polpkg.targets.boot.set_up import boot_set_up, find_served, inspect_boot
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_generation
@@ -46,12 +46,14 @@ class BootPolicy(NamedTuple):
 class ProbedHypervisor(NamedTuple):
     """A hypervisor file of a target.
 
-    `versions` are the known ones that have its ABI, `policy` is None when no policy can be made for it.
+    `versions` are the known ones that have its ABI, `policy` is None when no policy can be made for it.  `boot_paths`:
+    the names of those that start it or have a configuration for it here.
     """
 
     file: HypervisorFile
     versions: tuple[str, ...]
     policy: BootPolicy | None
+    boot_paths: tuple[str, ...] = ()
 
 
 class ProbedTarget(NamedTuple):
@@ -83,7 +85,8 @@ def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) ->
         ProbedHypervisor(
             each,
             versions_of(each.fingerprint) if each.is_usable else (),
-            _boot_policy(target, receipt, each) if each.is_usable else None,
+            _boot_policy(target, receipt, each, boot_paths) if each.is_usable else None,
+            _boot_path_names(target, each, boot_paths),
         )
         for each in found
     )
@@ -98,7 +101,7 @@ def _inspect(
 
     found = inspect_boot(target, policies, boot_paths)
     served = find_served(target, policies)
-    if found or not served or find_configuration(target) or boot_set_up(target, policies).files:
+    if found or not served or find_configuration(target) or boot_set_up(target, policies, boot_paths=boot_paths).files:
         return found
     names = ", ".join(each.hypervisor for each in served)
     message = (
@@ -107,8 +110,19 @@ def _inspect(
     return (BootFinding("no-boot-loader", BOOT, message, is_wrong=False),)
 
 
-def _boot_policy(target: Target, receipt: Receipt | None, hypervisor: HypervisorFile) -> BootPolicy:
-    path = find_boot_path(hypervisor.path)
+def _boot_path_names(target: Target, hypervisor: HypervisorFile, boot_paths: Sequence[BootPath]) -> tuple[str, ...]:
+    """By the place of the file, and by the configurations that name it."""
+    chosen = choose_boot_path(hypervisor.path, boot_paths)
+    path = chosen.policy_path(hypervisor.path)
+    served = (Served(hypervisor.path, hypervisor.sha256, hypervisor.version, path, "", content=b" "),)
+    others = (each for each in boot_paths if each.name != chosen.name and each.set_up(target, served).files)
+    return (chosen.name, *(each.name for each in others))
+
+
+def _boot_policy(
+    target: Target, receipt: Receipt | None, hypervisor: HypervisorFile, boot_paths: Sequence[BootPath]
+) -> BootPolicy:
+    path = find_boot_path(hypervisor.path, boot_paths)
     if target.stat(path) is None:
         return BootPolicy(path, is_there=False, is_ours=False, misfit=None)
     content = target.read(path)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import PolicyError
 from polpkg.ops.carrying_out import Outcome, Prepared, carry_out
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.generations import current_generation
 from polpkg.targets.plan import DEFAULT_KEEP, compute_plan
@@ -14,12 +15,13 @@ from polpkg.targets.probe import find_hypervisors
 from polpkg.targets.rollback import rollback_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from polpkg.ops.activation import Activating
     from polpkg.ops.carrying_out import Proposal
     from polpkg.ops.context import Context
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.present import PresentState
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
@@ -42,15 +44,15 @@ def rollback_target(
     """
 
     def prepare() -> Prepared:
-        return prepare_rollback(target, number)
+        return prepare_rollback(target, number, context.boot_paths())
 
     return carry_out(context, target, prepare, project_folder=project_folder, dry_run=dry_run, agree=agree, how=how)
 
 
-def prepare_rollback(target: Target, number: int | None) -> Prepared:
+def prepare_rollback(target: Target, number: int | None, boot_paths: Sequence[BootPath] = BOOT_PATHS) -> Prepared:
     """Works out the way back without touching the target."""
     hypervisors = find_hypervisors(target, current_generation(target))
-    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
+    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors, boot_paths), boot_paths=boot_paths)
     present = read_present(target, wanted)
     return Prepared(wanted, compute_plan(wanted, present, keep=how_many(wanted, present)), (), {})
 

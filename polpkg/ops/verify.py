@@ -63,8 +63,10 @@ def verify_target(context: Context, target: Target) -> Verification:
 
     Raises TargetError: `no-generation` when nothing is installed, and what reading files raises.
     """
+    boot_paths = context.boot_paths()
     try:
-        drift = [Finding(each.kind.value, each.path, each.message) for each in verify_files(target, thorough=True)]
+        found = verify_files(target, thorough=True, boot_paths=boot_paths)
+        drift = [Finding(each.kind.value, each.path, each.message) for each in found]
         receipt = current_generation(target)
     except TargetError as error:
         if error.code not in _DAMAGE:
@@ -72,7 +74,7 @@ def verify_target(context: Context, target: Target) -> Verification:
         return Verification(None, (Finding("damaged", CURRENT, error.message),), (), 0)
     if receipt is None:
         raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
-    found_at_boot = inspect_boot(target, receipt.policies, context.boot_paths())
+    found_at_boot = inspect_boot(target, receipt.policies, boot_paths)
     drift += [Finding(each.code, each.path, each.message) for each in found_at_boot if each.is_wrong]
     told = tuple(each.message for each in found_at_boot if not each.is_wrong)
     try:

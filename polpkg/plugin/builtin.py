@@ -64,13 +64,14 @@ def polpkg_register_targets() -> tuple[Component, ...]:
 
 @hookimpl
 def polpkg_register_boot_paths() -> tuple[Component, ...]:
-    """Two that are told by where a hypervisor file lies, and others that are found and told of."""
+    """Told by where a hypervisor file lies, or found by the configuration of a boot loader."""
+    folder = "polpkg.targets.boot"
     return (
-        Component("grub", "GRUB, which pairs files in /boot by name", "polpkg.targets.boot.grub:GrubBootPath"),
-        Component("xen.efi", "the EFI program with its configuration", "polpkg.targets.boot.efi:EfiBootPath"),
-        Component("pxelinux", "PXELINUX and its family, with mboot.c32", "polpkg.targets.boot.others:PxelinuxBootPath"),
-        Component("ipxe", "scripts of iPXE", "polpkg.targets.boot.others:IpxeBootPath"),
-        Component("device-tree", "Xen on Arm, dom0less too", "polpkg.targets.boot.others:DeviceTreeBootPath"),
-        Component("imagebuilder", "U-Boot scripts of ImageBuilder", "polpkg.targets.boot.others:ImageBuilderBootPath"),
-        Component("built-in", "a policy linked into the hypervisor", "polpkg.targets.boot.others:BuiltInBootPath"),
+        Component("grub", "GRUB, which pairs files in /boot by name", f"{folder}.grub:GrubBootPath"),
+        Component("xen.efi", "the EFI program, unified or with its configuration", f"{folder}.efi:EfiBootPath"),
+        Component("pxelinux", "PXELINUX and its family, with mboot.c32", f"{folder}.pxelinux:PxelinuxBootPath"),
+        Component("ipxe", "scripts of iPXE", f"{folder}.ipxe:IpxeBootPath"),
+        Component("device-tree", "Xen on Arm, dom0less too", f"{folder}.device_tree:DeviceTreeBootPath"),
+        Component("imagebuilder", "U-Boot scripts of ImageBuilder", f"{folder}.imagebuilder:ImageBuilderBootPath"),
+        Component("built-in", "a policy linked into the hypervisor", f"{folder}.built_in:BuiltInBootPath"),
     )

@@ -151,7 +151,7 @@ def polpkg_register_targets() -> tuple[Component, ...]:
 def polpkg_register_boot_paths() -> tuple[Component, ...]:
     """Add ways in which a policy reaches a hypervisor at boot.
 
-    When: when a target is probed or verified.  What a plugin's boot path wants set up is not asked for yet.
+    When: whenever a target is changed, confirmed, probed or verified.
     Parameters: none.
     Result: a tuple of `Component`.  Calling the implementation without arguments gives a `polpkg.api.BootPath`, which
         says whether it starts a hypervisor file, where the policy for that file has to be, what its boot loader needs,

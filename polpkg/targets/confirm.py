@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.boot.trial import Trial, read_trial
 from polpkg.targets.changes import Changes
@@ -17,12 +18,17 @@ from polpkg.targets.plan import Action, Plan, WriteMarks, compare_boot_configura
 from polpkg.targets.present import read_present
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
 
 
-def plan_confirmation(target: Target, *, force: bool = False) -> tuple[Plan, WantedState]:
+def plan_confirmation(
+    target: Target, *, force: bool = False, boot_paths: Sequence[BootPath] = BOOT_PATHS
+) -> tuple[Plan, WantedState]:
     """The way to a confirmed current generation, and the state that it leads to; nothing is changed here.
 
     Raises TargetError: `no-generation`, `damaged-generation`, `not-what-boots` when a policy in /boot is not that of
@@ -39,7 +45,8 @@ def plan_confirmation(target: Target, *, force: bool = False) -> tuple[Plan, Wan
             f"generation {receipt.generation} was tried and not confirmed, so {target.name} boots the policy before it",
             hint="`polpkg rollback` goes back to that; --force confirms a generation that was chosen in the boot menu",
         )
-    state = with_boot_set_up(target, read_state(target, receipt, "confirm"), confirmed=receipt.generation)
+    number = receipt.generation
+    state = with_boot_set_up(target, read_state(target, receipt, "confirm"), number, boot_paths)
     present = read_present(target, state)
     state = replace(state, marks=Marks(present.marks.pinned, receipt.generation))
     first, last = compare_boot_configuration(state.boot, present, is_changing=True)
@@ -48,7 +55,6 @@ def plan_confirmation(target: Target, *, force: bool = False) -> tuple[Plan, Wan
         content = render_marks(state.marks)
         before = digest(target.read(MARKS)) if target.stat(MARKS) else None
         actions.append(WriteMarks(MARKS, receipt.generation, digest(content), len(content), before))
-    number = receipt.generation
     plan = Plan(
         "confirm",
         number,

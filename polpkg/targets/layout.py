@@ -39,8 +39,19 @@ BOOT_STATE = f"{BOOT_FOLDER}/grubenv"
 FALLBACK_PREFIX = "confirmed-"
 """How the name of a policy begins that is kept to be booted when a new one was not confirmed."""
 
-EFI_FALLBACK_PREFIX = f"polpkg-{FALLBACK_PREFIX}"
-"""The same beside an EFI program, in a folder that is not polpkg's own."""
+BESIDE_FALLBACK_PREFIX = f"polpkg-{FALLBACK_PREFIX}"
+"""The same beside a hypervisor that is not in /boot, in a folder that is not polpkg's own."""
+
+IPXE_SCRIPT = "polpkg.ipxe"
+"""The script that polpkg writes for iPXE."""
+
+SYSTEM_NAMES = frozenset(
+    "bin dev etc home lib lib32 lib64 lost+found media mnt opt proc root run sbin srv sys tmp usr var".split()
+)
+"""What is at the top of a system besides /boot: nothing there is for booting."""
+
+GRUB_CONFIGURATION = f"{BOOT}/grub/grub.cfg"
+"""What `grub-mkconfig` alone writes."""
 
 GRUB_SCRIPTS = "/etc/grub.d"
 GRUB_SCRIPT = f"{GRUB_SCRIPTS}/09_polpkg"
@@ -84,17 +95,30 @@ def artifact_folder(fingerprint: str) -> str:
 
 
 def is_policy_path(path: str) -> bool:
-    """Whether `path` may be a policy in /boot: only such files are ever written or removed there."""
-    return _is_in_boot(path) and path.rpartition("/")[2].startswith(POLICY_PREFIX)
+    """Whether `path` may be a policy that a boot loader reads: only such files are ever written or removed as one."""
+    return _is_for_booting(path) and path.rpartition("/")[2].startswith(POLICY_PREFIX)
 
 
 def is_boot_configuration(path: str) -> bool:
-    """Whether `path` may be a file of a boot loader that polpkg writes."""
+    """Whether `path` may be a file of a boot loader that polpkg or a plugin changes; policies are none."""
+    return path == GRUB_SCRIPT or (_is_for_booting(path) and not is_policy_path(path) and path != GRUB_CONFIGURATION)
+
+
+def is_own_boot_file(path: str) -> bool:
+    """Whether `path` may be a file that is polpkg's alone, and goes when it is not wanted any more."""
     directory, _, name = path.rpartition("/")
     if path in (GRUB_SCRIPT, BOOT_STATE) or (directory == BOOT_FOLDER and name.startswith(FALLBACK_PREFIX)):
         return True
-    is_config = name.lower().endswith(".cfg") and name != "grub.cfg"
-    return _is_in_boot(path) and directory != BOOT and (is_config or name.startswith(EFI_FALLBACK_PREFIX))
+    return _is_for_booting(path) and directory != BOOT and name.startswith((BESIDE_FALLBACK_PREFIX, IPXE_SCRIPT))
+
+
+def fallback_path(policy: str) -> str:
+    """Where the confirmed policy is kept for the hypervisor whose policy is at `policy`."""
+    directory, _, name = policy.rpartition("/")
+    label = name.removeprefix(POLICY_PREFIX)
+    if directory == BOOT:
+        return f"{BOOT_FOLDER}/{FALLBACK_PREFIX}{label}"
+    return f"{directory}/{BESIDE_FALLBACK_PREFIX}{label}"
 
 
 def is_executable(path: str) -> bool:
@@ -102,7 +126,7 @@ def is_executable(path: str) -> bool:
     return path == GRUB_SCRIPT
 
 
-def _is_in_boot(path: str) -> bool:
-    directory = path.rpartition("/")[0]
-    in_boot = directory == BOOT or directory.startswith(f"{BOOT}/")
-    return in_boot and ".." not in directory.split("/")
+def _is_for_booting(path: str) -> bool:
+    """Whether `path` is in /boot, or in what is no part of a system: the tree of a network boot server."""
+    first, *names = path.split("/")
+    return first == "" and bool(names) and names[0] not in SYSTEM_NAMES and ".." not in names

@@ -22,7 +22,7 @@ from polpkg.targets.layout import (
     PROJECT_LOCK,
     SYSTEM_FILES,
     artifact_folder,
-    is_boot_configuration,
+    is_own_boot_file,
     system_file,
 )
 from polpkg.targets.present import PresentState
@@ -315,7 +315,7 @@ def compare_boot_configuration(
         right = {after} if is_changing else {after, *map(digest, also)}
         if before not in right:
             (last if is_last else first).append(WriteBootConfiguration(path, after, len(content), before))
-    unneeded = (path for path in sorted(present.digests) if is_boot_configuration(path) and path not in wanted.files)
+    unneeded = (path for path in sorted(present.digests) if is_own_boot_file(path) and path not in wanted.files)
     last += [RemoveBootConfiguration(path, present.digests[path]) for path in unneeded]
     return first, last
 

@@ -12,13 +12,11 @@ from polpkg.targets.generations import generation_numbers, is_damage, read_gener
 from polpkg.targets.layout import (
     BOOT,
     BOOT_FOLDER,
-    EFI_FALLBACK_PREFIX,
     GRUB_SCRIPT,
-    POLICY_PREFIX,
     PROJECT,
     PROJECT_LOCK,
     SYSTEM_FILES,
-    is_boot_configuration,
+    is_own_boot_file,
     is_policy_path,
 )
 from polpkg.targets.marks import Marks, read_marks
@@ -80,19 +78,20 @@ def find_boot_configuration(target: Target, boot_files: Iterable[str] = ()) -> I
     """The files of boot loaders that are polpkg's own, in /boot/polpkg and beside `boot_files`; others are not."""
     if target.stat(GRUB_SCRIPT):
         yield GRUB_SCRIPT
-    yield from (f"{BOOT_FOLDER}/{name}" for name in target.list(BOOT_FOLDER) if _is_own(f"{BOOT_FOLDER}/{name}"))
-    for directory in sorted({path.rpartition("/")[0] for path in boot_files if is_policy_path(path)} - {BOOT}):
-        yield from (f"{directory}/{name}" for name in target.list(directory) if name.startswith(EFI_FALLBACK_PREFIX))
+    folders = {path.rpartition("/")[0] for path in boot_files if is_policy_path(path)} - {BOOT}
+    for folder in (BOOT_FOLDER, *sorted(folders)):
+        yield from (path for path in _paths_in(target, folder) if is_own_boot_file(path))
 
 
-def _is_own(path: str) -> bool:
-    return is_boot_configuration(path) and not path.endswith(".cfg")
+def _paths_in(target: Target, folder: str) -> Iterator[str]:
+    """The paths in `folder`, which is empty for the root."""
+    return (f"{folder}/{name}" for name in target.list(folder or "/"))
 
 
 def find_orphans(target: Target, known: Collection[str]) -> dict[str, PolicyRecord]:
     """Boot files that are none of `known` and that an earlier generation has, with its newest record of each."""
     folders = {BOOT, *(path.rpartition("/")[0] for path in known if is_policy_path(path))}
-    there = (f"{folder}/{name}" for folder in folders for name in target.list(folder) if name.startswith(POLICY_PREFIX))
+    there = (path for folder in folders for path in _paths_in(target, folder) if is_policy_path(path))
     unknown = set(there) - set(known)
     orphans: dict[str, PolicyRecord] = {}
     for number in reversed(generation_numbers(target) if unknown else ()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.boot.naming import is_hypervisor_name
-from polpkg.targets.document import digest
+from polpkg.targets.boot.pe import hypervisor_digest
 from polpkg.targets.layout import BOOT
 from polpkg.targets.receipt import HypervisorRecord, UnusableRecord
 from polpkg.targets.target import FileKind
@@ -105,7 +105,7 @@ def read_contents(target: Target, hypervisor: HypervisorFile, read: Reader | Non
 
 def _probe(target: Target, path: str, known: dict[str, HypervisorFile], read: Reader | None) -> HypervisorFile:
     content = target.read(path)
-    sha256 = digest(content)
+    sha256 = hypervisor_digest(content)
     if sha256 in known and (known[sha256].is_usable or known[sha256].path == path):
         return replace(known[sha256], path=path)
     try:
@@ -141,8 +141,18 @@ def _candidates(target: Target) -> Iterator[tuple[str, bool]]:
     names = target.list(BOOT)
     files = (f"{BOOT}/{name}" for name in names if is_hypervisor_name(name))
     programs = _efi_programs(target, [f"{BOOT}/{name}" for name in names if name.lower() == EFI])
-    for path in (*files, *programs):
+    for path in (*files, *programs, *_in_network_tree(target)):
         yield path, target.read_link(path) is not None
+
+
+def _in_network_tree(target: Target) -> Iterator[str]:
+    """The paths with such names when `target` is no system but what a server gives to other machines."""
+    from polpkg.targets.boot.configurations import find_loader_files
+
+    def may_be(path: str) -> bool:
+        return not path.startswith(f"{BOOT}/") and is_hypervisor_name(path.rpartition("/")[2])
+
+    yield from find_loader_files(target, may_be)
 
 
 def _efi_programs(target: Target, directories: Sequence[str], depth: int = 0) -> Iterator[str]:

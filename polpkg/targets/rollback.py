@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.apply import apply_plan
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.placing import place_policies
 from polpkg.targets.boot.set_up import with_boot_set_up
 from polpkg.targets.confirm import is_confirmed
@@ -19,6 +20,7 @@ from polpkg.targets.present import read_present
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
@@ -32,18 +34,22 @@ def rollback(
     *,
     keep: int = DEFAULT_KEEP,
     created: str | None = None,
+    boot_paths: Sequence[BootPath] = BOOT_PATHS,
 ) -> Receipt:
     """Make `target` have again what generation `number` had; see `rollback_state` and `apply_plan`.
 
     The lock is held by the caller, who has also called `recover`.
     """
-    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors))
+    wanted = with_boot_set_up(target, rollback_state(target, number, hypervisors, boot_paths), boot_paths=boot_paths)
     plan = compute_plan(wanted, read_present(target, wanted), keep=keep)
     return apply_plan(target, plan, wanted, created=created)
 
 
 def rollback_state(
-    target: Target, number: int | None = None, hypervisors: Sequence[HypervisorFile] = ()
+    target: Target,
+    number: int | None = None,
+    hypervisors: Sequence[HypervisorFile] = (),
+    boot_paths: Sequence[BootPath] = BOOT_PATHS,
 ) -> WantedState:
     """What generation `number` was, as what is wanted.
 
@@ -58,7 +64,7 @@ def rollback_state(
     usable = [each for each in hypervisors if each.is_usable]
     if not usable:
         return wanted
-    return replace(wanted, artifacts=_fit(receipt, wanted.artifacts, usable))
+    return replace(wanted, artifacts=_fit(receipt, wanted.artifacts, usable, boot_paths))
 
 
 def _number_to_go_back_to(target: Target) -> int:
@@ -72,9 +78,12 @@ def _number_to_go_back_to(target: Target) -> int:
 
 
 def _fit(
-    receipt: Receipt, artifacts: Sequence[PolicyArtifact], hypervisors: Sequence[HypervisorFile]
+    receipt: Receipt,
+    artifacts: Sequence[PolicyArtifact],
+    hypervisors: Sequence[HypervisorFile],
+    boot_paths: Sequence[BootPath],
 ) -> tuple[PolicyArtifact, ...]:
-    places = place_policies(hypervisors)
+    places = place_policies(hypervisors, boot_paths)
     by_abi = {artifact.abi_fingerprint: artifact for artifact in artifacts}
     for hypervisor in hypervisors:
         if hypervisor.fingerprint not in by_abi:

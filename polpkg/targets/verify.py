@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
+from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.set_up import boot_set_up
 from polpkg.targets.document import digest
 from polpkg.targets.generations import current_generation, generation_numbers, read_generation
@@ -33,8 +34,9 @@ from polpkg.targets.recovery import find_damage, is_interrupted
 from polpkg.targets.target import FileKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from polpkg.targets.boot.path import BootPath
     from polpkg.targets.probe import HypervisorFile, Reader
     from polpkg.targets.receipt import HypervisorRecord, PolicyRecord, Receipt
     from polpkg.targets.target import Target
@@ -63,7 +65,13 @@ class Drift(NamedTuple):
     message: str
 
 
-def verify_files(target: Target, read: Reader | None = None, *, thorough: bool = False) -> tuple[Drift, ...]:
+def verify_files(
+    target: Target,
+    read: Reader | None = None,
+    *,
+    thorough: bool = False,
+    boot_paths: Sequence[BootPath] = BOOT_PATHS,
+) -> tuple[Drift, ...]:
     """What is not as the current generation left it; empty when all is.
 
     `read` reads a hypervisor file, as in `find_hypervisors`.  `thorough`: earlier generations are looked at as well.
@@ -78,7 +86,7 @@ def verify_files(target: Target, read: Reader | None = None, *, thorough: bool =
         *_generation_drift(target, receipt),
         *_boot_drift(target, receipt),
         *_configuration_drift(target, receipt),
-        *_boot_configuration_drift(target, receipt),
+        *_boot_configuration_drift(target, receipt, boot_paths),
         *_hypervisor_drift(target, receipt, read),
         *(_earlier_damage(target, receipt) if thorough else ()),
     )
@@ -151,9 +159,9 @@ def _earlier_damage(target: Target, receipt: Receipt) -> Iterator[Drift]:
             yield Drift(DriftKind.DAMAGED, damaged, message)
 
 
-def _boot_configuration_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
+def _boot_configuration_drift(target: Target, receipt: Receipt, boot_paths: Sequence[BootPath]) -> Iterator[Drift]:
     """Files of boot loaders that polpkg has written, against what it would write now."""
-    wanted = boot_set_up(target, receipt.policies)
+    wanted = boot_set_up(target, receipt.policies, boot_paths=boot_paths)
     for path, (content, also, _) in sorted(wanted.files.items()):
         if target.stat(path) is None:
             yield Drift(DriftKind.MISSING, path, f"{path} is missing: `polpkg sync` writes it")
@@ -171,7 +179,7 @@ def _boot_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
     for path, policy in ours.items():
         yield from _compare(target, path, policy.sha256)
     for directory in sorted({BOOT, *(path.rpartition("/")[0] for path in ours)}):
-        for name in target.list(directory):
+        for name in target.list(directory or "/"):
             path = f"{directory}/{name}"
             if name.startswith(POLICY_PREFIX) and path not in ours:
                 yield Drift(DriftKind.FOREIGN, path, f"{path} is not of generation {receipt.generation}")

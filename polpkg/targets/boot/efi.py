@@ -1,7 +1,7 @@
 """`xen.efi` started by the firmware: its configuration names a policy in the same directory (`xsm=`).
 
 There is no booting once: a section of polpkg's own boots the confirmed policy when a person chooses it.  A program that
-has its configuration or its policy inside ("unified", from 4.15 on) takes these and nothing else.
+has its configuration or its policy inside takes these and nothing else: see `unified`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.targets.boot.naming import policy_name_for_efi
-from polpkg.targets.boot.path import BootFileContent, BootFinding, SetUp, xen_options
-from polpkg.targets.layout import BOOT, EFI_FALLBACK_PREFIX, POLICY_PREFIX
+from polpkg.targets.boot.path import BootFileContent, BootFinding, SetUp, placed_by, xen_options
+from polpkg.targets.layout import BOOT, fallback_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ class EfiBootPath:
         """The configuration of each program with its policy, and the confirmed policies."""
         files: dict[str, BootFileContent] = {}
         notes: list[str] = []
-        for each in served:
+        for each in placed_by(self, served):
             found = _set_up(target, each)
             files |= found.files
             notes += found.notes
@@ -47,9 +47,8 @@ class EfiBootPath:
 
     def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
         """What keeps a program from its policy; a configuration that is not as it should be is drift already."""
-        for each in served:
-            if self.starts(each.hypervisor):
-                yield from _check(target, each)
+        for each in placed_by(self, served):
+            yield from _check(target, each)
 
 
 def _check(target: Target, served: Served) -> Iterable[BootFinding]:
@@ -59,30 +58,46 @@ def _check(target: Target, served: Served) -> Iterable[BootFinding]:
 
 
 def _set_up(target: Target, served: Served) -> SetUp:
-    from polpkg.targets.boot.pe import section_names
-    from polpkg.targets.boot.xen_cfg import XenConfig
+    from polpkg.targets.boot.pe import VARIABLE_SECTIONS, section_names
+    from polpkg.targets.boot.unified import set_up_unified
+    from polpkg.targets.boot.xen_cfg import XenConfig, about_mode
 
-    inside = section_names(target.read(served.hypervisor))
-    if ".xsm" in inside:
-        return SetUp({}, (_about_unified(served),))
-    if ".config" in inside:
-        note = f"{served.hypervisor} has its configuration inside: `xsm={_file_name(served.policy)}` has to be in that"
-        return SetUp({}, (note,))
+    program = target.read(served.hypervisor) if target.stat(served.hypervisor) else b""
+    inside = section_names(program)
+    if VARIABLE_SECTIONS & inside:
+        unified = set_up_unified(served, program)
+        if ".config" in inside:
+            return unified
+    else:
+        unified = SetUp()
     path = find_config(target, served.hypervisor)
     if path is None:
         note = f"{served.hypervisor} has no configuration beside it: `xsm={_file_name(served.policy)}` has to be in it"
-        return SetUp({}, (note,))
+        return SetUp(unified.files, (*unified.notes, note))
     config = XenConfig(target.read(path))
     if not config.value(config.section, "kernel"):
-        return SetUp({}, (f"{path} names no kernel to boot, so nothing is changed in it",))
-    config.change(_file_name(served.policy), xen_options(served.version))
-    directory = served.hypervisor.rpartition("/")[0]
-    fallback = EFI_FALLBACK_PREFIX + _file_name(served.policy).removeprefix(POLICY_PREFIX)
-    config.set_fallback(None if served.fallback is None else fallback)
-    files = {path: BootFileContent(config.content, is_last=True)}
-    if served.fallback is not None:
-        files[f"{directory}/{fallback}"] = BootFileContent(served.fallback)
-    return SetUp(files, tuple(_about_permissive(path, config)))
+        note = f"{path} names no kernel to boot, so nothing is changed in it"
+        return SetUp(unified.files, (*unified.notes, note))
+    if dtb := _tree_with_policy(target, path, config):
+        note = f"{dtb} names a policy: with one in {path} as well Xen would not boot, so none is named there"
+        return SetUp(unified.files, (*unified.notes, note))
+    is_inside = ".xsm" in inside
+    config.change("" if is_inside else _file_name(served.policy), xen_options(served.version))
+    fallback = fallback_path(served.policy)
+    config.set_fallback(None if served.fallback is None or is_inside else _file_name(fallback))
+    files = {**unified.files, path: BootFileContent(config.content, is_last=True)}
+    if served.fallback is not None and not is_inside:
+        files[fallback] = BootFileContent(served.fallback)
+    return SetUp(files, (*unified.notes, *about_mode(path, config, served.version)))
+
+
+def _tree_with_policy(target: Target, path: str, config: XenConfig) -> str:
+    """The device tree that a configuration has Xen take, when a policy is named there; otherwise empty."""
+    from polpkg.targets.boot.device_tree import has_policy_node
+
+    name = config.value(config.section, "dtb").partition(" ")[0].replace("\\", "/")
+    dtb = f"{path.rpartition('/')[0]}/{name.lstrip('/')}"
+    return dtb if name and target.stat(dtb) and has_policy_node(target.read(dtb)) else ""
 
 
 def find_config(target: Target, hypervisor: str) -> str | None:
@@ -96,20 +111,6 @@ def find_config(target: Target, hypervisor: str) -> str | None:
     there = {name.lower(): name for name in target.list(directory)}
     found = next((there[name.lower()] for name in config_names(program) if name.lower() in there), None)
     return None if found is None else f"{directory}/{found}"
-
-
-def _about_unified(served: Served) -> str:
-    return (
-        f"{served.hypervisor} has its policy inside, which counts alone and cannot be changed in place: put"
-        f" {served.policy} into its section .xsm (objcopy --update-section) and sign it again"
-    )
-
-
-def _about_permissive(path: str, config: XenConfig) -> Sequence[str]:
-    modes = [word for word in config.value(config.section, "options").split() if word.startswith("flask=")]
-    if modes[-1:] == ["flask=enforcing"]:
-        return ()
-    return (f"{path} says {modes[-1] if modes else 'nothing'}: the policy is not enforced",)
 
 
 def _file_name(path: str) -> str:

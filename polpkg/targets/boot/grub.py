@@ -6,16 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from polpkg.targets.boot.naming import policy_name_for_grub
-from polpkg.targets.boot.path import BootFileContent, SetUp, xen_options
+from polpkg.targets.boot.path import BootFileContent, SetUp, placed_by, xen_options
 from polpkg.targets.document import digest
 from polpkg.targets.layout import (
     BOOT,
-    BOOT_FOLDER,
     BOOT_STATE,
     FALLBACK_PREFIX,
     GRUB_SCRIPT,
     GRUB_SCRIPTS,
     POLICY_PREFIX,
+    fallback_path,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class GrubBootPath:
 
         Nothing where GRUB's scripts are not installed.
         """
+        served = placed_by(self, served)
         if not served or not _has_grub(target):
             return SetUp()
         from polpkg.targets.boot.grub_check import missing_entries
@@ -66,8 +67,8 @@ class GrubBootPath:
         )
         files = {GRUB_SCRIPT: BootFileContent(render_script(rows))}
         files |= {
-            f"{BOOT_FOLDER}/{FALLBACK_PREFIX}{label}": BootFileContent(each.fallback)
-            for label, each in with_entry.items()
+            fallback_path(each.policy): BootFileContent(each.fallback)
+            for each in with_entry.values()
             if each.fallback is not None
         }
         if len(files) > 1:
@@ -79,7 +80,7 @@ class GrubBootPath:
         from polpkg.targets.boot.grub_check import check_grub, find_configuration
 
         if _has_grub(target) or find_configuration(target):
-            yield from check_grub(target, find_entries(each for each in served if self.starts(each.hypervisor)))
+            yield from check_grub(target, find_entries(placed_by(self, served)))
 
 
 def _has_grub(target: Target) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polpkg.targets.boot.grub_menu import find_file, read_menu
 from polpkg.targets.boot.grub_script import entry_id
-from polpkg.targets.boot.path import BootFinding, xen_options
+from polpkg.targets.boot.path import BootFinding, why_not_enforced
 from polpkg.targets.layout import BOOT, BOOT_FOLDER, FALLBACK_PREFIX, POLICY_PREFIX
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ def _why_not(target: Target, entry: Entry, served: Served, policy: str = "") -> 
         return "the policy is not among its modules"
     if modules[-1] != (policy or served.policy):
         return "the policy is not its last module"
-    for option in xen_options(served.version):
-        key = option.partition("=")[0] + "="
-        said = [word for word in entry.options if word.startswith(key)]
-        if said[-1:] != [option]:
-            return f"Xen is not told {option}"
-    return ""
+    return why_not_enforced(entry.options, served.version)
 
 
 def _is_fallback(target: Target, entry: Entry, entries: Mapping[str, Served]) -> bool:

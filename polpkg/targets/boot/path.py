@@ -15,7 +15,8 @@ class Served(NamedTuple):
     """A hypervisor file that a target has, and the policy that polpkg places for it.
 
     `version`: empty when it does not tell.  `policy`: the path of the policy, `policy_sha256` its digest.  `fallback`:
-    the confirmed policy for the same ABI, None when there is none.
+    the confirmed policy for the same ABI, None when there is none.  `content`: of the policy, empty when it is not at
+    hand because somebody changed its file.
     """
 
     hypervisor: str
@@ -24,6 +25,16 @@ class Served(NamedTuple):
     policy: str
     policy_sha256: str
     fallback: bytes | None = None
+    content: bytes = b""
+
+
+def placed_by(boot_path: BootPath, served: Iterable[Served]) -> list[Served]:
+    """Those that `boot_path` starts and that have their policies where it wants them: not another one's."""
+    return [
+        each
+        for each in served
+        if boot_path.starts(each.hypervisor) and boot_path.policy_path(each.hypervisor) == each.policy
+    ]
 
 
 class BootFileContent(NamedTuple):
@@ -77,14 +88,16 @@ class BootPath(Protocol):
     def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
         """What is found about how `target` boots, by the content of what its boot loader reads.
 
-        `served` are the hypervisors that it starts, or all when it starts none; there may be none.  Raises TargetError.
+        `served` are all hypervisors of the target that have a policy, whoever starts them.  Raises TargetError.
         """
         ...
 
     def set_up(self, target: Target, served: Sequence[Served]) -> SetUp:
-        """What its boot loader needs in `target`, so that `served`, all of which it starts, boot with their policies.
+        """What its boot loader needs in `target`, so that those of `served` that it boots do so with their policies.
 
-        Nothing is written here.  Raises TargetError when a file of the boot loader cannot be read.
+        `served` as in `inspect`: a boot loader may have a configuration for what is placed by another one's rule.  Only
+        files below /boot, or at the top of a tree that is no system, can be written (`is_boot_configuration`).  Nothing
+        is written here.  Raises TargetError when a file of the boot loader cannot be read.
         """
         ...
 
@@ -100,3 +113,32 @@ def xen_options(version: str) -> tuple[str, ...]:
     numbers = version_numbers(version)
     knows_xsm = not numbers or numbers >= (4, 12) or (4, 11, 4) <= numbers < (4, 12)
     return ("xsm=flask", "flask=enforcing") if knows_xsm else ("flask=enforcing",)
+
+
+def add_options(said: str, options: Iterable[str]) -> str:
+    """What Xen is told already, and those of `options` whose keys are not said; what somebody says stays."""
+    keys = {word.partition("=")[0] for word in said.split()}
+    missing = [option for option in options if option.partition("=")[0] not in keys]
+    return " ".join([*said.split(" "), *missing]).strip() if missing else said
+
+
+def why_not_enforced(said: Sequence[str], version: str) -> str:
+    """Why a hypervisor of this version that is told the words `said` does not enforce the policy that it is given.
+
+    Empty when it does.  The last of several counts.  A word that `flask=` does not have panics (ECOSYSTEM.md 1.2).
+    """
+    for option in xen_options(version):
+        key, _, wanted = option.partition("=")
+        values = [word.partition("=")[2] for word in said if word.startswith(f"{key}=")]
+        if values[-1:] == [wanted]:
+            continue
+        if key == "flask" and values and values[-1] not in FLASK_MODES:
+            return f"Xen panics on flask={values[-1]}"
+        if key == "flask" and values[-1:] == ["late"]:
+            return "flask=late takes no policy at boot, neither this one nor one that is linked in"
+        return f"Xen is told {key}={values[-1]}" if values else f"Xen is not told {option}"
+    return ""
+
+
+FLASK_MODES = frozenset(("enforcing", "permissive", "late", "disabled"))
+"""The words that `flask=` has (`parse_flask_param` in xen/xsm/flask/flask_op.c)."""

@@ -50,9 +50,14 @@ def place_for_version(version: str) -> BootFile:
 
 def find_boot_path(hypervisor: str, boot_paths: Sequence[BootPath] = BOOT_PATHS) -> str:
     """Where the policy for the hypervisor file at `hypervisor` has to be.  Raises TargetError `unknown-boot-path`."""
+    return choose_boot_path(hypervisor, boot_paths).policy_path(hypervisor)
+
+
+def choose_boot_path(hypervisor: str, boot_paths: Sequence[BootPath] = BOOT_PATHS) -> BootPath:
+    """The first boot path that starts the hypervisor file at `hypervisor`.  Raises TargetError `unknown-boot-path`."""
     for boot_path in boot_paths:
         if boot_path.starts(hypervisor):
-            return boot_path.policy_path(hypervisor)
+            return boot_path
     raise TargetError("unknown-boot-path", f"how {hypervisor} is booted is not known, nor where its policy has to be")
 
 

@@ -7,15 +7,17 @@ target boots with, so going back to an old generation does not bring back an old
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
 from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.path import Served, SetUp
-from polpkg.targets.layout import POLICYDB_FILE
+from polpkg.targets.document import digest
+from polpkg.targets.layout import POLICYDB_FILE, is_boot_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from polpkg.targets.boot.path import BootFileContent, BootFinding, BootPath
     from polpkg.targets.receipt import PolicyRecord
@@ -30,7 +32,8 @@ def with_boot_set_up(
 
     `confirmed`: the generation to fall back to, by default the one that is marked.  Raises TargetError.
     """
-    return replace(wanted, boot=boot_set_up(target, wanted.records, confirmed, boot_paths))
+    contents = {each.record.sha256: each.files[POLICYDB_FILE] for each in wanted.artifacts}
+    return replace(wanted, boot=boot_set_up(target, wanted.records, confirmed, boot_paths, contents))
 
 
 def boot_set_up(
@@ -38,36 +41,41 @@ def boot_set_up(
     policies: Iterable[PolicyRecord],
     confirmed: int | None = None,
     boot_paths: Sequence[BootPath] = BOOT_PATHS,
+    contents: Mapping[str, bytes] = MappingProxyType({}),
 ) -> SetUp:
-    """The same for policies of which only the records are at hand."""
+    """The same for policies of which the records are at hand; `contents` by digest, else what is in place is taken."""
     files: dict[str, BootFileContent] = {}
     notes: list[str] = []
-    rest = find_served(target, policies, confirmed)
+    served = find_served(target, policies, confirmed, contents)
     for boot_path in boot_paths:
-        served = tuple(each for each in rest if boot_path.starts(each.hypervisor))
-        rest = tuple(each for each in rest if each not in served)
         found = boot_path.set_up(target, served)
+        _refuse_other_files(boot_path, found)
         files |= found.files
         notes += found.notes
     return SetUp(files, tuple(notes))
 
 
+def _refuse_other_files(boot_path: BootPath, found: SetUp) -> None:
+    """A change could not be finished after a crash: its journal is believed only of files for booting."""
+    for path in found.files:
+        if not is_boot_configuration(path):
+            raise TargetError("not-a-boot-file", f"the boot path {boot_path.name} wants to write {path}, outside /boot")
+
+
 def inspect_boot(
     target: Target, policies: Iterable[PolicyRecord], boot_paths: Sequence[BootPath] = BOOT_PATHS
 ) -> tuple[BootFinding, ...]:
-    """What all boot paths find about how `target` boots hypervisors with `policies`.
-
-    A boot path that starts none of them is asked with all of them: it may know another way to boot one.
-    """
-    all_served = find_served(target, policies)
-    findings: list[BootFinding] = []
-    for boot_path in boot_paths:
-        started = tuple(each for each in all_served if boot_path.starts(each.hypervisor))
-        findings += boot_path.inspect(target, started or all_served)
-    return tuple(findings)
+    """What all boot paths find about how `target` boots hypervisors with `policies`."""
+    served = find_served(target, policies)
+    return tuple(finding for boot_path in boot_paths for finding in boot_path.inspect(target, served))
 
 
-def find_served(target: Target, policies: Iterable[PolicyRecord], confirmed: int | None = None) -> tuple[Served, ...]:
+def find_served(
+    target: Target,
+    policies: Iterable[PolicyRecord],
+    confirmed: int | None = None,
+    contents: Mapping[str, bytes] = MappingProxyType({}),
+) -> tuple[Served, ...]:
     """The hypervisors that have `policies`, each with the confirmed policy for its ABI.
 
     A confirmed generation that is damaged is as good as none: `verify` tells of it.
@@ -77,11 +85,18 @@ def find_served(target: Target, policies: Iterable[PolicyRecord], confirmed: int
         return ()
     fallbacks = _fallbacks(target, confirmed)
     return tuple(
-        Served(each.path, each.sha256, each.version, boot.path, policy.sha256, fallbacks.get(policy.abi))
+        Served(each.path, each.sha256, each.version, boot.path, policy.sha256, fallbacks.get(policy.abi), content)
         for policy in policies
         for boot in policy.boot_files
+        for content in [contents.get(policy.sha256) or _in_place(target, boot.path, policy.sha256)]
         for each in boot.hypervisors
     )
+
+
+def _in_place(target: Target, path: str, sha256: str) -> bytes:
+    """The policy at `path`; empty when it is another one."""
+    content = target.read(path) if target.stat(path) else b""
+    return content if digest(content) == sha256 else b""
 
 
 def _fallbacks(target: Target, confirmed: int | None) -> dict[str, bytes]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from polpkg.targets.boot.path import add_options, why_not_enforced
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -56,14 +58,16 @@ class XenConfig:
         return "" if place is None else _statement(self._lines[place]).partition("=")[2].strip()
 
     def change(self, policy: str, options: Sequence[str]) -> None:
-        """Have the section that boots name `policy`, and tell Xen `options` where their keys are not said already."""
+        """Have the section that boots name `policy`, and tell Xen `options` where their keys are not said already.
+
+        With an empty `policy`, one is not named: a policy inside the program counts.
+        """
         section = self.section
-        self._set(section, "xsm", policy)
+        if policy:
+            self._set(section, "xsm", policy)
         said = self.value(section, "options")
-        keys = {word.partition("=")[0] for word in said.split()}
-        missing = [option for option in options if option.partition("=")[0] not in keys]
-        if missing:
-            self._set(section, "options", " ".join([*said.split(" "), *missing]).strip())
+        if (told := add_options(said, options)) != said:
+            self._set(section, "options", told)
 
     def set_fallback(self, policy: str | None) -> None:
         """Have a section of polpkg's own with the confirmed `policy`, or none, at the end."""
@@ -117,6 +121,12 @@ class XenConfig:
 
     def _line_end(self) -> str:
         return "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"
+
+
+def about_mode(path: str, config: XenConfig, version: str) -> Sequence[str]:
+    """What to say when the configuration at `path` has Xen do anything but enforce; nothing otherwise."""
+    reason = why_not_enforced(config.value(config.section, "options").split(), version)
+    return (f"{path} does not have the policy enforced: {reason}",) if reason else ()
 
 
 def _statement(line: str) -> str:

@@ -122,14 +122,15 @@ def test_permissive_is_left_and_told(efi, make):
     assert config(efi).value("debian", "options") == "console=vga flask=permissive xsm=flask"
 
 
-@pytest.mark.parametrize(
-    ("sections", "told"), [((".text", ".xsm", ".config"), "section .xsm"), ((".config",), "configuration inside")]
-)
-def test_a_unified_program_is_told_of(efi, make, sections, told):
-    efi.write(XEN, program(*sections))
+def test_no_policy_beside_one_in_the_device_tree(efi, make):
+    """Xen refuses to boot with both."""
+    from device_trees import fdt, module
+
+    efi.write(CONFIG, TEXT.replace(b"ramdisk=initrd.img", b"dtb=board.dtb"))
+    efi.write(f"{FOLDER}/board.dtb", fdt(("module@1", module("xen,xsm-policy multiboot,module"))))
     plan = install(efi, make, "one")
-    assert any(told in note for note in plan.notes)
-    assert efi.read(CONFIG) == TEXT
+    assert any("would not boot" in note for note in plan.notes)
+    assert b"xsm=" not in efi.read(CONFIG)
 
 
 def test_no_configuration_is_told(efi, make):

@@ -1,4 +1,4 @@
-"""grub.cfg read as GRUB runs it, and judged; and what is said of boot paths that polpkg does not write."""
+"""grub.cfg read as GRUB runs it, and judged."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,13 +7,6 @@ from hypothesis import strategies as st
 from polpkg.targets.boot.grub_check import check_grub
 from polpkg.targets.boot.grub_menu import find_file, read_menu
 from polpkg.targets.boot.grub_syntax import parse_script
-from polpkg.targets.boot.others import (
-    BuiltInBootPath,
-    DeviceTreeBootPath,
-    ImageBuilderBootPath,
-    IpxeBootPath,
-    PxelinuxBootPath,
-)
 from polpkg.targets.boot.path import Served
 
 CONFIG = "/boot/grub/grub.cfg"
@@ -182,58 +175,3 @@ WORDS = st.lists(
 @given(WORDS)
 def test_no_text_breaks_the_reader(words):
     parse_script(" ".join(words))
-
-
-def told(boot_path, tree, served=(SERVED,)):
-    return [(each.code, each.path) for each in boot_path.inspect(tree, served)]
-
-
-def test_pxelinux(tree):
-    path = "/srv/tftp/pxelinux.cfg/default"
-    tree.write(path, b"LABEL xen\n KERNEL mboot.c32\n APPEND xen-4.17.gz dom0_mem=1G --- vmlinuz ro --- initrd.img\n")
-    assert told(PxelinuxBootPath(), tree) == [("pxelinux-without-policy", path)]
-    message = next(iter(PxelinuxBootPath().inspect(tree, (SERVED,)))).message
-    assert "--- xenpolicy-4.17" in message
-    tree.write(
-        path, b"LABEL xen\n KERNEL mboot.c32\n APPEND xen-4.17.gz --- vmlinuz --- initrd.img --- xenpolicy-4.17\n"
-    )
-    assert told(PxelinuxBootPath(), tree) == []
-    tree.write(path, b"DEFAULT linux\nAPPEND initrd=initrd.img root=/dev/sda\n")
-    assert told(PxelinuxBootPath(), tree) == []
-
-
-def test_ipxe(tree):
-    path = "/srv/tftp/boot.ipxe"
-    tree.write(path, b"#!ipxe\nkernel http://h/xen.gz dom0_mem=1G\nmodule vmlinuz\nmodule initrd\nboot\n")
-    assert told(IpxeBootPath(), tree) == [("ipxe-without-policy", path)]
-    tree.write(path, b"#!ipxe\nkernel xen.gz\nmodule vmlinuz\nmodule initrd\nmodule xenpolicy-4.17\nboot\n")
-    assert told(IpxeBootPath(), tree) == []
-
-
-def test_device_trees(tree):
-    tree.write("/boot/dtb/a.dtb", b"\xd0\x0d\xfe\xedxen,domain\0multiboot,kernel\0")
-    tree.write("/boot/dtb/b.dtb", b"\xd0\x0d\xfe\xedxen,xsm-policy\0multiboot,module\0")
-    tree.write("/boot/dtb/c.dtb", b"\xd0\x0d\xfe\xedarm,foundation\0")
-    assert told(DeviceTreeBootPath(), tree) == [
-        ("device-tree-without-policy", "/boot/dtb/a.dtb"),
-        ("device-tree-policy", "/boot/dtb/b.dtb"),
-    ]
-
-
-def test_imagebuilder(tree):
-    path = "/boot/config"
-    tree.write(path, b'MEMORY_START="0x0"\nXEN="xen"\nDOM0_KERNEL="Image"\nNUM_DOMUS=1\n')
-    assert told(ImageBuilderBootPath(), tree) == [("imagebuilder-policy", path)]
-    tree.write(path, b'XEN="xen"\nDOM0_KERNEL="Image"\nXEN_POLICY="xenpolicy-4.17"\n')
-    assert told(ImageBuilderBootPath(), tree) == []
-    tree.write(path, b"CONFIG_XEN=y\n")
-    assert told(ImageBuilderBootPath(), tree) == []
-
-
-def test_a_policy_that_is_linked_in(tree):
-    from hypervisors import build_hypervisor
-
-    tree.write(SERVED.hypervisor, build_hypervisor("4.17", built_in_policy=True))
-    assert told(BuiltInBootPath(), tree) == [("built-in-policy", SERVED.hypervisor)]
-    tree.write(SERVED.hypervisor, build_hypervisor("4.17"))
-    assert told(BuiltInBootPath(), tree) == []
