@@ -32,7 +32,7 @@ def _copy_data(source: int, copy: int, size: int, told: Callable[[int, int], Non
         place = begin
         while place < end:
             place += _copy_piece(source, copy, place, min(_PIECE, end - place))
-            told(min(place, size), size)
+            told(place, size)
 
 
 def _copy_piece(source: int, copy: int, offset: int, length: int) -> int:
@@ -47,9 +47,8 @@ def _copy_piece(source: int, copy: int, offset: int, length: int) -> int:
     return len(content) or length
 
 
-def data_extents(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where a file has data: begin and end; everything between is zero.  Raises OSError."""
-    begin = 0
+def data_extents(file: int, size: int, begin: int = 0) -> Iterator[tuple[int, int]]:
+    """Where a file has data from `begin` up to `size`: begin and end; everything between is zero.  Raises OSError."""
     while begin < size:
         try:
             begin = os.lseek(file, begin, os.SEEK_DATA)
@@ -57,6 +56,8 @@ def data_extents(file: int, size: int) -> Iterator[tuple[int, int]]:
             if error.errno == ENXIO:  # nothing but a hole up to the end
                 return
             raise
-        end = os.lseek(file, begin, os.SEEK_HOLE)
+        if begin >= size:
+            return
+        end = min(os.lseek(file, begin, os.SEEK_HOLE), size)
         yield begin, end
         begin = end

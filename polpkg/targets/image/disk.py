@@ -58,9 +58,9 @@ class Disk:
         return part
 
     def _copy_out(self, part: RawFile, start: int, size: int) -> None:
-        for begin, end in data_extents(self.descriptor, start + size):
-            for at in range(max(begin, start), end, _PIECE):
-                part.write(at - start, self.blocks.read(at, min(_PIECE, end - at, start + size - at)))
+        for begin, end in data_extents(self.descriptor, start + size, start):
+            for at in range(begin, end, _PIECE):
+                part.write(at - start, self.blocks.read(at, min(_PIECE, end - at)))
 
     def _convert(self, part: RawFile, start: int, size: int) -> None:
         from polpkg.targets.image.nbd import image_node

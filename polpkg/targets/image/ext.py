@@ -95,6 +95,7 @@ class ExtFileSystem:
         self._descriptor_size = int.from_bytes(raw[254:256], "little") if is_wide else 32
         self._count = count + (int.from_bytes(raw[336:340], "little") << 32 if is_wide else 0)
         self._first = first
+        self._is_unmounted = raw[58] & 1 == 1
         self._first_meta = int.from_bytes(raw[260:264], "little")
         self._size = 1024 << min(log_size, 7)
         free += int.from_bytes(raw[344:348], "little") << 32 if is_wide else 0
@@ -131,6 +132,11 @@ class ExtFileSystem:
     def needs_recovery(self) -> bool:
         """Whether its journal has to be replayed first."""
         return bool(self._incompat & _RECOVER)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it was unmounted as it should be, and nothing wrong was seen then."""
+        return self._is_unmounted and not self.needs_recovery
 
     def check_changeable(self) -> None:
         """Raises TargetError `unsupported-file-system` when it uses what would not be kept right by a change."""

@@ -30,7 +30,7 @@ _MAX_LINE = 4096
 def replay_journal(place: str, name: str, *, timestamp: int | None = None, descriptors: Sequence[int] = ()) -> None:
     """Have what the journal holds in its place, and an unclean file system checked.
 
-    `place`: a file, with `?offset=N` when the file system begins at byte N.  Raises TargetError `damaged-image`.
+    `place`: a file that is the file system and nothing else.  Raises TargetError `damaged-image`.
     """
     done = run_tool("e2fsck", "-p", place, timestamp=timestamp, descriptors=descriptors)
     if done.returncode > _CORRECTED:
@@ -42,7 +42,10 @@ def replay_journal(place: str, name: str, *, timestamp: int | None = None, descr
 
 
 def check_ext(place: str, name: str, *, timestamp: int | None = None, descriptors: Sequence[int] = ()) -> None:
-    """Look through the whole file system.  Raises TargetError `damaged-image` when anything is wrong."""
+    """Look through the whole file system.  Raises TargetError `damaged-image` when anything is wrong.
+
+    `place`: a file, with `?offset=N` when the file system begins at byte N.
+    """
     done = run_tool("e2fsck", "-f", "-n", place, timestamp=timestamp, descriptors=descriptors)
     if done.returncode:
         hint = "it may have been damaged before: `e2fsck -f` on it mends it"

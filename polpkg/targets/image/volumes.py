@@ -69,7 +69,7 @@ def open_volume(disk: Disk, volume: Volume) -> ExtFileSystem | FatFileSystem:
             hint=_WITH_LIBGUESTFS.format(image=disk.path),
         )
     file_system = ExtFileSystem(blocks, name)
-    if not file_system.needs_recovery:
+    if file_system.is_clean:
         return file_system
     from polpkg.targets.image.disk import file_of
     from polpkg.targets.image.ext_writer import replay_journal
