@@ -38,6 +38,9 @@ class ImageKind(NamedTuple):
         return "-".join(filter(None, (*parts, "efi" if self.efi else "", self.format)))
 
 
+PLAIN = ImageKind()
+
+
 class Image(NamedTuple):
     """A built image: where the root, /boot and the EFI system partition begin and how large they are, in bytes."""
 
@@ -107,10 +110,14 @@ def read_at(path, offset, length):
         return file.read(length)
 
 
-def build_image(path, kind=ImageKind(), files=None, *, fstab=True, root_mib=24, efi_mib=36):
+def build_image(path, kind=PLAIN, files=None, *, fstab=True, root_mib=24, efi_mib=36):
     """An image at `path` with these files by path, text for links and None for directories; `fstab`: write one."""
     need_image_tools(*(QEMU if kind.format == "qcow2" else ()))
-    sizes = [*([efi_mib] if kind.efi else []), *([efi_mib if kind.boot == "vfat" else 12] if kind.boot else []), root_mib]
+    sizes = [
+        *([efi_mib] if kind.efi else []),
+        *([efi_mib if kind.boot == "vfat" else 12] if kind.boot else []),
+        root_mib,
+    ]
     starts = [MIB + sum(sizes[:n]) * MIB for n in range(len(sizes))]
     raw = path if kind.format == "raw" else path.with_suffix(".building")
     raw.touch()
@@ -132,7 +139,9 @@ def build_image(path, kind=ImageKind(), files=None, *, fstab=True, root_mib=24, 
         contents["/etc/fstab"] = _fstab(kind).encode()
     _fill(raw, kind.root, places[-1], contents, lambda p: not _on_other(kind, p))
     if boot:
-        on_boot = {p.removeprefix("/boot"): c for p, c in contents.items() if p.startswith("/boot/") and p != "/boot/efi"}
+        on_boot = {
+            p.removeprefix("/boot"): c for p, c in contents.items() if p.startswith("/boot/") and p != "/boot/efi"
+        }
         on_boot = {p: c for p, c in on_boot.items() if not p.startswith("/efi/")} | ({"/efi": None} if efi else {})
         _fill(raw, kind.boot, boot, on_boot, lambda _: True, "bbbb")
     if efi:
@@ -157,7 +166,7 @@ def _partition(raw, kind, starts, sizes):
         if kind.table == "gpt":
             lines += ["n", str(number), str(start // unit), str(last)]
         elif kind.table == "logical" and number == len(starts):
-            lines += ["n", "e", str(number), str((start - MIB) // unit), "", "n", *([] if number == 4 else [])]
+            lines += ["n", "e", str(number), str((start - MIB) // unit), "", "n"]
             lines += [str(start // unit), str(last)]
         else:
             lines += ["n", "p", str(number), str(start // unit), str(last)]
@@ -169,7 +178,9 @@ def _partition(raw, kind, starts, sizes):
 def _fstab(kind):
     lines = ["# a comment", "LABEL=rrrr / auto errors=remount-ro 0 1", "proc /proc proc defaults 0 0"]
     if kind.boot:
-        lines.append("LABEL=BBBB /boot auto defaults 0 2" if kind.boot == "vfat" else "LABEL=bbbb /boot auto defaults 0 2")
+        lines.append(
+            "LABEL=BBBB /boot auto defaults 0 2" if kind.boot == "vfat" else "LABEL=bbbb /boot auto defaults 0 2"
+        )
     if kind.efi:
         lines.append("UUID=EF1E-F1EF /boot/efi vfat umask=0077 0 1")
     return "\n".join([*lines, ""])
@@ -225,7 +236,9 @@ def dirty_journal(image, path, content):
     source.write_bytes(content)
     attempt("debugfs", "-w", "-R", f"write {source} {path}", changed)
     old, new, block = part.read_bytes(), changed.read_bytes(), 1024
-    numbers = [n for n in range(2, size // block) if old[n * block : (n + 1) * block] != new[n * block : (n + 1) * block]]
+    numbers = [
+        n for n in range(2, size // block) if old[n * block : (n + 1) * block] != new[n * block : (n + 1) * block]
+    ]
     data = image.path.with_suffix(".journal")
     data.write_bytes(b"".join(new[n * block : (n + 1) * block] for n in numbers))
     script = image.path.with_suffix(".script")

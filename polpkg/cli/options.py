@@ -57,6 +57,9 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about w
 
 Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Work on this directory tree.")]
 Image = Annotated[Path | None, typer.Option("--image", metavar="FILE", help="Work on this raw or qcow2 image.")]
+Partition = Annotated[
+    int | None, typer.Option("--partition", metavar="N", min=1, help="The partition of the image that is its root.")
+]
 Host = Annotated[str | None, typer.Option("--host", metavar="HOST", help="Work on this host: local, or ssh://...")]
 Xen = Annotated[
     str | None,
@@ -134,12 +137,15 @@ class TargetOptions(NamedTuple):
     host: Host = None
     xen: Xen = None
     project: Project = None
+    partition: Partition = None
 
     def check(self) -> None:
         """Raise `UsageError` when more than one target is named."""
         named = [f"--{name}" for name in ("root", "image", "host") if getattr(self, name) is not None]
         if len(named) > 1:
             raise UsageError("several-targets", f"{' and '.join(named)} name different targets; give one of them")
+        if self.partition is not None and self.image is None:
+            raise UsageError("no-image", "--partition says which partition of an --image is its root; there is none")
 
 
 class PlaceOptions(NamedTuple):
@@ -148,11 +154,12 @@ class PlaceOptions(NamedTuple):
     root: Root = None
     image: Image = None
     host: Host = None
+    partition: Partition = None
 
     @property
     def target(self) -> TargetOptions:
         """The same as `TargetOptions`."""
-        return TargetOptions(self.root, self.image, self.host)
+        return TargetOptions(self.root, self.image, self.host, partition=self.partition)
 
     @property
     def is_given(self) -> bool:

@@ -29,7 +29,8 @@ def make_context(console: Console, indexes: IndexOptions | None = None) -> Conte
 def open_target(context: Context, options: TargetOptions, *, create: bool = False) -> Target:
     """The target that the options name.  With `create`, a tree that is not there is made if `--xen` is given."""
     options.check()
-    return context.open_target(options.root, options.image, options.host, create=create and bool(options.xen))
+    make = create and bool(options.xen)
+    return context.open_target(options.root, options.image, options.host, create=make, partition=options.partition)
 
 
 def find_project(options: TargetOptions) -> Path | None:

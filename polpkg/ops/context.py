@@ -265,12 +265,23 @@ class Context:
         """Every way to boot that is registered, polpkg's own first."""
         return tuple(self.plugins.load(component)() for component in self.plugins.boot_paths.values())
 
-    def open_target(self, root: Path | None, image: Path | None, host: str | None, *, create: bool = False) -> Target:
-        """The target that the options name; a tree that is not there is made when `create` is true."""
+    def open_target(
+        self,
+        root: Path | None,
+        image: Path | None,
+        host: str | None,
+        *,
+        create: bool = False,
+        partition: int | None = None,
+    ) -> Target:
+        """The target that the options name; a tree that is not there is made when `create` is true.
+
+        `partition`: the one of the image that is its root, when there are several.
+        """
         if image is not None:
             from polpkg.targets.image.target import open_image
 
-            return open_image(str(image), progress=self.progress)
+            return open_image(str(image), partition=partition, progress=self.progress)
         if host is not None:
             return self._open_host(host)
         if root is None:

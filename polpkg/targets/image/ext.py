@@ -53,6 +53,7 @@ _WRITABLE = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x400 | 0x8000 | 0x10000
 """sparse_super, large_file, huge_file, gdt_csum, dir_nlink, extra_isize, metadata_csum, verity, orphan_present."""
 
 _EXTENTS = 0x80000
+_JOURNAL_MAGIC = 0xC03B3998
 _EXTENT_MAGIC = 0xF30A
 _MAX_DEPTH = 5
 _EXTENT = Struct("<IHHI")
@@ -137,6 +138,19 @@ class ExtFileSystem:
     def is_clean(self) -> bool:
         """Whether it was unmounted as it should be, and nothing wrong was seen then."""
         return self._is_unmounted and not self.needs_recovery
+
+    def check_journal(self) -> None:
+        """Raises TargetError `damaged-image` when the journal is none, which e2fsck would throw away and start anew.
+
+        The journal's superblock is that of the kernel's Documentation/filesystems/ext4, "Journal (jbd2)".
+        """
+        number = int.from_bytes(self._blocks.read(_SUPERBLOCK + 224, 4), "little")
+        if not number:
+            raise self._damaged("its journal, which has to be replayed, is on another device")
+        run = next(self._runs(self._inode(number)), _Run(0, 0, 0))
+        magic, kind, _, _, length, first, _, start = unpack_from(">8I", self._block(run.physical))
+        if magic != _JOURNAL_MAGIC or kind not in {3, 4} or not (start == 0 or first <= start < length):
+            raise self._damaged("its journal, which has to be replayed, is no journal")
 
     def check_changeable(self) -> None:
         """Raises TargetError `unsupported-file-system` when it uses what would not be kept right by a change."""

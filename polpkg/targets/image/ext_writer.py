@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _CORRECTED = 3
 """Exit codes of e2fsck(8) up to here say that the file system is good now."""
 
+_LOST = ("orrupt", "invalid journal", "journal has been deleted")
+"""What e2fsck says, and ends well, when it could not use the journal."""
+
 _MAX_LINE = 4096
 """debugfs reads its commands into a buffer of BUFSIZ bytes."""
 
@@ -33,7 +36,7 @@ def replay_journal(place: str, name: str, *, timestamp: int | None = None, descr
     `place`: a file that is the file system and nothing else.  Raises TargetError `damaged-image`.
     """
     done = run_tool("e2fsck", "-p", place, timestamp=timestamp, descriptors=descriptors)
-    if done.returncode > _CORRECTED:
+    if done.returncode > _CORRECTED or any(words in done.stdout + done.stderr for words in _LOST):
         raise TargetError(
             "damaged-image",
             f"the file system of {name} cannot be brought in order without a decision: {last_words(done)}",

@@ -74,6 +74,8 @@ def open_volume(disk: Disk, volume: Volume) -> ExtFileSystem | FatFileSystem:
     from polpkg.targets.image.disk import file_of
     from polpkg.targets.image.ext_writer import replay_journal
 
+    if file_system.needs_recovery:
+        file_system.check_journal()
     part = disk.extract(volume.partition.start, volume.partition.size)
     replay_journal(file_of(part), name, descriptors=(part.descriptor,))
     return ExtFileSystem(part, name)
