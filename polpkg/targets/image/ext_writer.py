@@ -88,7 +88,7 @@ def _commands(operation: Operation, source: Path) -> Iterator[str]:
             source.write_bytes(operation.content)
             yield f"write {_quoted(str(source))} {path}"
             kind = 0o100000
-    yield f"sif {path} mode {kind | operation.mode:#o}"
+    yield f"sif {path} mode 0{kind | operation.mode:o}"
     yield f"sif {path} uid 0"
     yield f"sif {path} gid 0"
 

@@ -104,12 +104,14 @@ def _cloned(path: str, copy: int) -> bool:
 
 
 @contextmanager
-def changed_copy(path: str, descriptor: int, told: Callable[[int, int], None]) -> Generator[str]:
+def changed_copy(
+    path: str, descriptor: int, before: os.stat_result, told: Callable[[int, int], None]
+) -> Generator[str]:
     """A private copy of the image at `path`, open as `descriptor`, which takes its place when the context ends well.
 
+    `before`: what the image was when its files were read.
     Raises OSError, and TargetError `target-changed` when the image is not what it was any more.
     """
-    before = os.fstat(descriptor)
     copy = copy_name(path)
     made = os.open(copy, _CREATE, 0o600)
     try:

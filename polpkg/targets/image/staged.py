@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from polpkg.errors import TargetError
 from polpkg.targets.image.file_system import FileSystem, NodeKind
 from polpkg.targets.inroot import DIRECTORY_MODE, MAX_LINKS
+from polpkg.targets.layout import TEMPORARY
 from polpkg.targets.tree import FILE_MODE
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ def writable_place(root: Entry, path: str) -> Place:
     entry = place.entry
     if entry is not None and entry.kind is NodeKind.DIRECTORY:
         raise OSError(EISDIR, os.strerror(EISDIR))
+    place.directory.children.pop(TEMPORARY, None)  # what a host left there when it lost its power
     return place
 
 

@@ -71,7 +71,7 @@ class _Open:
 
     def __init__(self, path: str, partition: int | None) -> None:
         self.disk = Disk(path)
-        self._status = os.fstat(self.disk.descriptor)
+        self.status = os.fstat(self.disk.descriptor)
         check_unused(self.disk.descriptor, path)
         volumes = find_volumes(self.disk)
         volume = find_root(self.disk, volumes, partition)
@@ -81,7 +81,7 @@ class _Open:
 
     def is_current(self, path: str) -> bool:
         """Whether nobody has replaced or changed the image since.  Raises OSError."""
-        now, then = Path(path).stat(), self._status
+        now, then = Path(path).stat(), self.status
         return os.path.samestat(now, then) and (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns)
 
     def changes(self) -> list[VolumeChange]:
@@ -262,7 +262,7 @@ class ImageTarget:
             if self._progress is not None:
                 self._progress(label, done, total)
 
-        with changed_copy(path, descriptor, told) as copy:
+        with changed_copy(path, descriptor, image.status, told) as copy:
             disk = Disk(copy, writable=True)
             try:
                 write_changes(disk, changes, timestamp=_timestamp())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from polpkg.targets.image.blocks import Blocks
     from polpkg.targets.image.disk import Disk
     from polpkg.targets.image.operations import Operation
+    from polpkg.targets.image.staged import Entry
     from polpkg.targets.image.volumes import Volume
 
 
@@ -36,70 +37,82 @@ def write_changes(copy: Disk, changes: Sequence[VolumeChange], *, timestamp: int
 
     Raises TargetError and OSError; the copy is of no use then.
     """
-    # In place where that can be: e2fsck 1.47 forgets `?offset=` when it opens a file system again after a replay.
-    for change in changes:
-        partition = change.volume.partition
-        name = change.volume.name
-        if copy.is_raw and change.volume.kind == EXT and ExtFileSystem(_bytes_of(copy, change), name).is_clean:
-            place = f"{file_of(copy.file)}?offset={partition.start}"
-            _change_clean_ext(place, name, change.operations, timestamp, (copy.descriptor,))
-        else:
-            part = copy.extract(partition.start, partition.size)
-            write = _write_ext if change.volume.kind == EXT else _write_fat
-            write(file_of(part), name, change.operations, timestamp, (part.descriptor,))
-            copy.put_back(part, partition.start)
-            part.close()
+    told = [_write(copy, change, timestamp) for change in changes]
     copy.blocks.flush()
-    for change in changes:
-        _read_back(_bytes_of(copy, change), change)
+    for change, words in zip(changes, told, strict=True):
+        wrong = _find_wrong(_bytes_of(copy, change), change)
+        if wrong:
+            raise TargetError(
+                "write-failed", f"{wrong} on {change.volume.name} does not read as it was written: {words}"
+            )
 
 
 def _bytes_of(copy: Disk, change: VolumeChange) -> Blocks:
     return window(copy.blocks, change.volume.partition)
 
 
-def _write_ext(
-    place: str, name: str, operations: Sequence[Operation], timestamp: int, descriptors: tuple[int, ...]
-) -> None:
-    replay_journal(place, name, timestamp=timestamp, descriptors=descriptors)
-    _change_clean_ext(place, name, operations, timestamp, descriptors)
+def _write(copy: Disk, change: VolumeChange, timestamp: int) -> str:
+    """Make one change; what the programs had to say.
+
+    In place where that can be: e2fsck 1.47 forgets `?offset=` when it opens a file system again after a replay.
+    """
+    partition, name = change.volume.partition, change.volume.name
+    if copy.is_raw and change.volume.kind == EXT and ExtFileSystem(_bytes_of(copy, change), name).is_clean:
+        work = _Work(f"{file_of(copy.file)}?offset={partition.start}", name, timestamp, copy.descriptor)
+        return work.change_clean_ext(change.operations)
+    part = copy.extract(partition.start, partition.size)
+    work = _Work(file_of(part), name, timestamp, part.descriptor)
+    told = work.change_ext(change.operations) if change.volume.kind == EXT else work.change_fat(change.operations)
+    copy.put_back(part, partition.start)
+    part.close()
+    return told
 
 
-def _change_clean_ext(
-    place: str, name: str, operations: Sequence[Operation], timestamp: int, descriptors: tuple[int, ...]
-) -> None:
-    change_ext(place, operations, timestamp=timestamp, descriptors=descriptors)
-    check_ext(place, name, timestamp=timestamp, descriptors=descriptors)
+class _Work(NamedTuple):
+    """A file system where programs find it: in `place`, through a descriptor that they inherit."""
+
+    place: str
+    name: str
+    timestamp: int
+    descriptor: int
+
+    def change_ext(self, operations: Sequence[Operation]) -> str:
+        replay_journal(self.place, self.name, timestamp=self.timestamp, descriptors=(self.descriptor,))
+        return self.change_clean_ext(operations)
+
+    def change_clean_ext(self, operations: Sequence[Operation]) -> str:
+        told = change_ext(self.place, operations, timestamp=self.timestamp, descriptors=(self.descriptor,))
+        check_ext(self.place, self.name, timestamp=self.timestamp, descriptors=(self.descriptor,))
+        return told
+
+    def change_fat(self, operations: Sequence[Operation]) -> str:
+        mend_fat(self.place, self.name, descriptors=(self.descriptor,))
+        told = change_fat(self.place, operations, timestamp=self.timestamp, descriptors=(self.descriptor,))
+        check_fat(self.place, self.name, descriptors=(self.descriptor,))
+        return told
 
 
-def _write_fat(
-    place: str, name: str, operations: Sequence[Operation], timestamp: int, descriptors: tuple[int, ...]
-) -> None:
-    mend_fat(place, name, descriptors=descriptors)
-    change_fat(place, operations, timestamp=timestamp, descriptors=descriptors)
-    check_fat(place, name, descriptors=descriptors)
-
-
-def _read_back(blocks: Blocks, change: VolumeChange) -> None:
-    """Raises TargetError `write-failed` for what does not read as it was written."""
+def _find_wrong(blocks: Blocks, change: VolumeChange) -> str:
+    """The path of the first thing that does not read as it was written; empty when all does."""
     name = change.volume.name
     file_system = ExtFileSystem(blocks, name) if change.volume.kind == EXT else FatFileSystem(blocks, name)
     root = existing(file_system, file_system.root)
-    made = {each.path for each in change.operations if not each.is_removed}
+    made = {root.fold(each.path) for each in change.operations if not each.is_removed}
     for operation in change.operations:
-        if operation.is_removed and operation.path in made:
+        if operation.is_removed and root.fold(operation.path) in made:
             continue
         try:
             entry = find_place(root, operation.path, follow=False).entry
         except OSError:
             entry = None
-        if operation.is_removed:
-            is_right = entry is None
-        else:
-            is_right = entry is not None and entry.kind is operation.kind
-            if entry is not None and is_right and operation.kind is not NodeKind.DIRECTORY:
-                is_right = entry.read() == operation.content
-            if entry is not None and is_right and change.volume.kind == EXT:
-                is_right = entry.mode == operation.mode
-        if not is_right:
-            raise TargetError("write-failed", f"{operation.path} on {name} does not read as it was written")
+        if not (entry is None if operation.is_removed else _is_as_written(entry, operation)):
+            return operation.path
+    return ""
+
+
+def _is_as_written(entry: Entry | None, operation: Operation) -> bool:
+    if entry is None or entry.kind is not operation.kind:
+        return False
+    if entry.file_system.is_case_sensitive and entry.mode != operation.mode:  # FAT has no modes
+        return False
+    return entry.kind is NodeKind.DIRECTORY or entry.read() == operation.content

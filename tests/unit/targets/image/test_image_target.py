@@ -1,0 +1,180 @@
+"""`ImageTarget`: what is staged, when it becomes part of the image, and the lock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from disk_images import ImageKind, build_image
+
+from polpkg.errors import TargetError
+from polpkg.targets.image.replacing import copy_name
+from polpkg.targets.image.target import ImageTarget, open_image
+
+
+@pytest.fixture
+def image(tmp_path):
+    return build_image(tmp_path / "disk.img", ImageKind(""), {"/boot/file": b"old", "/boot/link": "file"})
+
+
+def test_a_change_is_visible_to_others_only_when_the_lock_is_let_go(image):
+    ours, theirs = open_image(str(image.path)), open_image(str(image.path))
+    with ours.lock():
+        ours.write("/boot/file", b"new")
+        assert ours.read("/boot/link") == b"new"
+        assert theirs.read("/boot/link") == b"old"
+        assert image.read("/boot/file") == b"old"
+    assert ours.read("/boot/link") == theirs.read("/boot/link") == b"new"
+    assert image.read("/boot/file") == b"new"
+
+
+@pytest.mark.parametrize("error", [TargetError("x", "x"), OSError("x"), KeyboardInterrupt()], ids=repr)
+def test_an_error_takes_everything_back(image, error):
+    before = image.path.read_bytes()
+    target = open_image(str(image.path))
+
+    def fail():
+        with target.lock():
+            target.write("/boot/file", b"new")
+            target.remove("/boot/link")
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        fail()
+    assert caught.value is error
+    assert image.path.read_bytes() == before
+    assert target.read("/boot/link") == b"old"
+
+
+def test_what_is_changed_and_changed_back_is_no_change(image):
+    before = image.path.stat().st_ino
+    target = open_image(str(image.path))
+    with target.lock():
+        target.write("/boot/file", b"new")
+        target.write_tree("/var/lib/polpkg/x", {"a": b"1"})
+        target.rename("/var/lib/polpkg/x", "/var/lib/polpkg/y")
+        target.write("/boot/file", b"old")
+        target.remove("/var/lib/polpkg")
+        target.write_link("/boot/link", "file")
+    assert image.path.stat().st_ino == before
+
+
+def test_directories_move_with_what_is_in_them(image):
+    target = open_image(str(image.path))
+    target.write_tree("/srv/one", {"a/b": b"1", "c": b"2"})
+    target.rename("/srv/one", "/srv/two")
+    assert image.read("/srv/two/a/b") == b"1"
+    assert image.read("/srv/one/c") is None
+    image.fsck()
+    target.remove("/srv")
+    image.fsck()
+    assert target.stat("/srv") is None
+
+
+def test_the_image_is_named_in_errors(image):
+    with pytest.raises(TargetError) as caught:
+        open_image(str(image.path)).read("/nowhere")
+    assert str(image.path) in caught.value.message
+
+
+def test_locks_wait_for_each_other_and_see_what_was_done(image):
+    first, second = ImageTarget(str(image.path)), ImageTarget(str(image.path))
+    waiting, seen, said = Event(), [], []
+
+    def take():
+        with second.lock(lambda line: (said.append(line), waiting.set())):
+            seen.append(second.read("/boot/file"))
+            second.write("/boot/file", b"second")
+
+    with first.lock():
+        thread = Thread(target=take)
+        thread.start()
+        assert waiting.wait(30)
+        first.write("/boot/file", b"first")
+    thread.join(60)
+    assert (seen, len(said)) == ([b"first"], 1)
+    assert first.read("/boot/file") == b"second"
+    image.fsck()
+
+
+def test_what_a_killed_change_left_is_swept(image):
+    left = Path(copy_name(str(image.path)))
+    left.write_bytes(b"half a copy")
+    target = open_image(str(image.path))
+    with target.lock():
+        assert not left.exists()
+        target.write("/boot/file", b"new")
+    assert not left.exists()
+    assert image.read("/boot/file") == b"new"
+
+
+def test_no_descriptor_is_left_open(image):
+    def count():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    target = open_image(str(image.path))
+    target.write("/a/b/c", b"x")
+    with pytest.raises(TargetError):
+        target.read("/a/b/c/d")
+    with target.lock():
+        target.write("/boot/file", b"new")
+    del target
+    assert count() == before
+
+
+def test_an_image_that_changes_under_the_change_is_left_alone(image):
+    target = open_image(str(image.path))
+
+    def change():
+        with target.lock():
+            target.write("/boot/file", b"new")
+            with image.path.open("r+b") as file:
+                file.seek(100)
+                file.write(b"somebody else")
+            os.utime(image.path, ns=(1, 1))
+
+    with pytest.raises(TargetError) as caught:
+        change()
+    assert caught.value.code == "target-changed"
+    assert image.read("/boot/file") == b"old"
+
+
+def test_progress_is_told(image):
+    told = []
+    target = open_image(str(image.path), progress=lambda *each: told.append(each))
+    target.write("/boot/file", b"new")
+    label, done, total = told[-1]
+    assert "disk.img" in label
+    assert done == total == image.path.stat().st_size
+
+
+@pytest.mark.parametrize("where", ["/boot/file/x", "/boot"])
+def test_what_cannot_be_written_is_said_before(image, where):
+    with pytest.raises(TargetError):
+        open_image(str(image.path)).check_writable({where: 1})
+
+
+def test_links_on_fat_are_refused(tmp_path):
+    image = build_image(tmp_path / "disk.img", ImageKind("gpt", boot="vfat"), {"/boot/file": b""})
+    before = image.path.read_bytes()
+    target = open_image(str(image.path))
+    with pytest.raises(TargetError) as caught:
+        target.write_link("/boot/link", "file")
+    assert "FAT" in caught.value.message
+    with pytest.raises(TargetError) as caught:
+        target.write("/boot/a*b", b"")
+    assert caught.value.code == "odd-name"
+    assert image.path.read_bytes() == before
+
+
+def test_names_on_fat_are_the_same_in_capitals(tmp_path):
+    image = build_image(tmp_path / "disk.img", ImageKind("gpt", boot="vfat"), {"/boot/XEN.CFG": b"old"})
+    target = open_image(str(image.path))
+    assert target.read("/boot/xen.cfg") == b"old"
+    target.write("/boot/xen.cfg", b"new")
+    assert image.read("/XEN.CFG", "boot") == b"new"
+    assert len(target.list("/boot")) == 1
+    image.fsck()
