@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import grub_roots
+import pytest
 from hypervisors import build_hypervisor
 
+from polpkg.ops.adopt import adopt_target
 from polpkg.ops.change import ChangeRequest, prepare_change
 from polpkg.ops.confirm import pin_generation
 from polpkg.ops.context import Context
@@ -89,6 +91,7 @@ def furnish(root: Path) -> None:
 def make_scenarios(scratch: Path) -> Iterator[Scenario]:
     """One after the other; each begins where the one before has ended."""
     life = _Life(scratch)
+    yield life.step("adopt", _adopt)
     yield life.step("install first", life.change("install", install=("vmv",)))
     yield life.step("confirm", _confirm)
     yield life.step(
@@ -97,15 +100,24 @@ def make_scenarios(scratch: Path) -> Iterator[Scenario]:
     yield life.step("confirm the trial", _confirm)
     yield life.step("pin", _pin)
     yield life.step("edit policy.toml", _edit)
+    (life.now / "boot/xenpolicy-4.22.0").unlink()
+    (life.now / "boot/xenpolicy-4.22.0").write_bytes(b"made by hand again")
     yield life.step("set a fact", life.change("sync", target={"keep": 2}))
     yield life.step("remove", life.change("remove", remove=("netdom",)))
     yield life.step("let a type do all", life.change("sync", target={"permissive": ("vmv_t",)}))
     yield life.step("roll back", life.rollback())
+    yield life.step("roll back to what was adopted", life.rollback(0))
     life.lose("boot/xen-4.22.0.gz")
     yield life.step("a hypervisor is gone", life.change("sync"))
     life.lose("boot/xenpolicy-4.17-amd64", "etc/polpkg/policy.lock")
     yield life.step("put back", life.change("sync"))
     yield life.step("confirm again", _confirm)
+
+
+def _adopt(target: Target) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1577836800")
+        adopt_target(Context(), target)
 
 
 def _confirm(target: Target) -> None:
@@ -148,7 +160,8 @@ class _Life:
 
     def _make_grub_cfg(self) -> None:
         """What the person does whom the notes of a plan tell to."""
-        script = (self.now / "etc/grub.d/09_polpkg").read_bytes()
+        path = self.now / "etc/grub.d/09_polpkg"
+        script = path.read_bytes() if path.exists() else b""
         if script == self.script:
             return
         self.script = script
@@ -169,8 +182,8 @@ class _Life:
         wanted = prepare_change(Context(), self.target, request).wanted
         return _carrying_out(wanted)
 
-    def rollback(self) -> Callable[[Target], object]:
-        return _carrying_out(prepare_rollback(self.target, None).wanted)
+    def rollback(self, number: int | None = None) -> Callable[[Target], object]:
+        return _carrying_out(prepare_rollback(self.target, number).wanted)
 
 
 def _carrying_out(wanted) -> Callable[[Target], object]:

@@ -59,6 +59,7 @@ VERBS: dict[str, Verb] = {
     "list": Verb(TARGET, "List the packages of a target."),
     "history": Verb(TARGET, "List the generations of a target."),
     "rollback": Verb(TARGET, "Go back to an earlier generation."),
+    "adopt": Verb(TARGET, "Keep the policies that a target had before, as generation 0."),
     "confirm": Verb(TARGET, "Say that the current generation booted well."),
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
     "functions": Verb(TARGET, "Show who owns each function, what dom0 still holds, and why."),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polpkg.ops.activation import Activating, Activation
     from polpkg.ops.carrying_out import Outcome, Proposal
     from polpkg.targets.plan import Plan
+    from polpkg.targets.receipt import PolicyRecord
 
 
 def target_facts(build: BuildOptions) -> dict[str, str | int | bool]:
@@ -175,7 +176,7 @@ def change_lines(outcome: Outcome) -> list[str]:
         return [*_permissive_lines(plan), *override_lines(outcome.overrides), done]
     lines = [*plan.changes.lines]
     lines += [
-        f"{boot.path}: policy for Xen {policy.xen_version}, {policy.allow_rules} allow rules, "
+        f"{boot.path}: policy for {_whom(policy)}, {policy.allow_rules} allow rules, "
         f"{policy.types} types, {policy.size:,} bytes, sha256 {policy.sha256[:12]}"
         for policy in plan.policies
         for boot in policy.boot_files
@@ -190,6 +191,10 @@ def change_lines(outcome: Outcome) -> list[str]:
     lines += override_lines(outcome.overrides)
     becomes = "becomes current when it is confirmed" if outcome.waits else "is current"
     return [*lines, f"generation {plan.generation} {becomes}"]
+
+
+def _whom(policy: PolicyRecord) -> str:
+    return f"Xen {policy.xen_version}" if policy.xen_version else "no hypervisor here"
 
 
 def _permissive_lines(plan: Plan) -> list[str]:

@@ -78,7 +78,8 @@ def _lines(status: Status) -> Iterator[str]:
         yield from _asked_lines(status.asked)
         for policy in receipt.policies:
             yield from _policy_lines(policy)
-        yield from _function_lines(receipt, status.claims or ())
+        if not receipt.is_adopted:
+            yield from _function_lines(receipt, status.claims or ())
     if status.live is not None:
         from polpkg.cli.live import status_lines
 
@@ -124,10 +125,11 @@ def _policy_lines(policy: PolicyRecord) -> Iterator[str]:
     for boot in policy.boot_files:
         hypervisors = ", ".join(hypervisor.path for hypervisor in boot.hypervisors)
         yield f"policy {boot.path}"
-        yield f"  for Xen {policy.xen_version}" + (f", {hypervisors}" if hypervisors else "")
+        version = f"for Xen {policy.xen_version}" if policy.xen_version else "for no hypervisor that was there"
+        yield f"  {version}" + (f", {hypervisors}" if hypervisors else "")
         yield (
             f"  {policy.allow_rules} allow rules, {policy.types} types; policydb {policy.policydb_version}"
-            f" by {policy.backend}, {policy.size:,} bytes"
+            f" by {'somebody else' if policy.is_adopted else policy.backend}, {policy.size:,} bytes"
         )
         yield f"  sha256 {policy.sha256}"
         if policy.permissive:

@@ -50,7 +50,7 @@ def _lines(found: Verification) -> Iterator[str]:
         yield from wrap(visible(line), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
     count = len(found.drift)
     if count:
-        where = f"generation {found.generation}: " if found.generation else ""
+        where = f"generation {found.generation}: " if found.generation is not None else ""
         yield f"{where}{count} {'difference' if count == 1 else 'differences'}"
     else:
         built = f"; built again with the same bytes: {found.rebuilt}" if found.rebuilt else ""

@@ -55,8 +55,18 @@ def diff_named(context: Context, old: str, new: str, open_target: Callable[[], T
     """
     from polpkg.policy.analysis.diff import diff_policies
 
+    if not xen and old.isdecimal() and new.isdecimal():
+        xen = _common_abi(open_target(), int(old), int(new))
     first, second = (_read(context, text, open_target, xen) for text in (old, new))
     return DiffAnswer(first, second, diff_policies(first.policy, second.policy), _forms(first.data, second.data))
+
+
+def _common_abi(target: Target, old: int, new: int) -> str:
+    """The first ABI that both generations have a policy for; empty when there is none."""
+    from polpkg.ops.policies import find_generation
+
+    before, after = (find_generation(target, number).policies for number in (old, new))
+    return next((policy.abi for policy in after if policy.abi in {each.abi for each in before}), "")
 
 
 def _forms(old: bytes | None, new: bytes | None) -> tuple[PolicyDifference, ...] | None:

@@ -59,7 +59,8 @@ def read_policy_record(target: Target, receipt: Receipt, record: PolicyRecord) -
     from polpkg.targets.layout import POLICYDB_FILE
 
     artifact = read_artifact(target, receipt, record)
-    label = f"generation {receipt.generation}, Xen {artifact.xen_version}"
+    which = f"Xen {artifact.xen_version}" if artifact.xen_version else record.place
+    label = f"generation {receipt.generation}, {which}"
     return ReadPolicy(read_artifact_view(artifact), label), artifact.files[POLICYDB_FILE]
 
 

@@ -78,7 +78,7 @@ def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) ->
     receipt = current_generation(target)
     found = probe_hypervisors(target, receipt)
     policies = receipt.policies if receipt else ()
-    named = tuple(p for p in policies if not any(boot.hypervisors for boot in p.boot_files))
+    named = tuple(p for p in policies if not p.is_adopted and not any(boot.hypervisors for boot in p.boot_files))
     if not found and not named:
         raise TargetError("no-hypervisor", f"there is no hypervisor in {target.name}", hint="it would be in /boot")
     hypervisors = (

@@ -57,9 +57,9 @@ def _predecessor(receipt: Receipt | None, artifact: PolicyArtifact) -> PolicyRec
     """The policy of the current generation that `artifact` takes the place of: for the same ABI, else the same file."""
     policies = receipt.policies if receipt else ()
     places = {boot.path for boot in artifact.boot_files}
-    of_abi = (policy for policy in policies if policy.abi == artifact.abi_fingerprint)
-    at_place = (policy for policy in policies if places & {boot.path for boot in policy.boot_files})
-    return next(of_abi, None) or next(at_place, None)
+    of_abi = [policy for policy in policies if policy.abi == artifact.abi_fingerprint]
+    at_place = [policy for policy in policies if places & {boot.path for boot in policy.boot_files}]
+    return next(iter([*(each for each in of_abi if each in at_place), *of_abi, *at_place]), None)
 
 
 def _old_policy(

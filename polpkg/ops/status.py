@@ -87,6 +87,8 @@ def read_status(target: Target) -> Status:
         trial=read_trial(target),
         live=read_live_status(target, receipt),
     )
+    if receipt.is_adopted:  # no packages, and nobody asked for any
+        return status
     try:
         installed = read_inputs(target, receipt)
     except TargetError:  # the drift says which file it is

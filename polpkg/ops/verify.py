@@ -85,6 +85,9 @@ def verify_target(context: Context, target: Target) -> Verification:
     except TargetError as error:  # a file of the generation was changed, which is among the drift
         reason = f"the lock and the policy were not looked at: {error.message}"
         return Verification(receipt.generation, tuple(drift), (*told, reason), 0)
+    if receipt.is_adopted:
+        reason = "the policy was not built again: polpkg did not make it (`polpkg adopt`)"
+        return Verification(receipt.generation, tuple(drift), (*told, reason), 0)
     drift += _stale(installed)
     drift += _records(installed)
     found = tuple(_rebuild(context, target, installed))

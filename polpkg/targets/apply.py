@@ -230,7 +230,9 @@ def _refuse_damage(target: Target, damaged: str | None) -> None:
 
 def _bring_back(target: Target, journal: Journal, error: TargetError | KeyboardInterrupt) -> None:
     """Take the change back and say so; always raises."""
-    state = f"generation {journal.previous}" if journal.previous else "the state before, without a generation"
+    state = (
+        f"generation {journal.previous}" if journal.previous is not None else "the state before, without a generation"
+    )
     reason = error.message if isinstance(error, TargetError) else "interrupted"
     try:
         if is_interrupted(target):

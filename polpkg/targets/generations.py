@@ -18,7 +18,6 @@ from polpkg.targets.layout import (
     PROJECT_FILE,
     RECEIPT_FILE,
     SYSTEM_FILES,
-    artifact_folder,
     generation_path,
     system_file,
 )
@@ -41,8 +40,8 @@ _DAMAGE = frozenset(
     )
 )
 
-_LINK = re.compile(r"generations/([1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_LINK = re.compile(f"generations/({_NUMBER.pattern})")
 
 
 def is_damage(error: TargetError) -> bool:
@@ -130,11 +129,11 @@ def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord, folder
 
     `folder` as in `read_generation_file`.  Raises TargetError.
     """
-    inside = f"{artifact_folder(policy.abi)}/"
+    inside = f"{policy.place}/"
     names = (path.removeprefix(inside) for path in receipt.files if path.startswith(inside))
     files = {name: read_generation_file(target, receipt, inside + name, folder) for name in names}
     if digest(files.get(POLICYDB_FILE, b"")) != policy.sha256:
-        raise _damaged(receipt, f"its policy for ABI {artifact_folder(policy.abi)} is not the one recorded")
+        raise _damaged(receipt, f"its policy {policy.place} is not the one recorded")
     return PolicyArtifact(
         policy.abi,
         policy.xen_version,
@@ -148,6 +147,7 @@ def read_artifact(target: Target, receipt: Receipt, policy: PolicyRecord, folder
         policy.boot_files,
         policy.inputs,
         policy.permissive,
+        policy.folder,
     )
 
 

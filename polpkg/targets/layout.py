@@ -21,6 +21,9 @@ POLICYDB_FILE = "policydb"
 BACKUP = "backup"
 """Where a generation keeps the files of others that it replaced."""
 
+ADOPTED_PREFIX = "adopted-"
+"""How the folder of a policy, in a generation, begins that somebody else made."""
+
 SYSTEM = "system"
 """Where a generation keeps the files that the target itself has outside /etc/polpkg and /boot."""
 

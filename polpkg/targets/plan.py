@@ -21,7 +21,6 @@ from polpkg.targets.layout import (
     PROJECT_FILE,
     PROJECT_LOCK,
     SYSTEM_FILES,
-    artifact_folder,
     is_own_boot_file,
     system_file,
 )
@@ -183,8 +182,8 @@ class Plan(NamedTuple):
         return tuple(each.number for each in self.actions if isinstance(each, PruneGeneration))
 
 
-def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFAULT_KEEP) -> Plan:
-    """How `present` becomes `wanted`; `keep` generations stay."""
+def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFAULT_KEEP, lowest: int = 1) -> Plan:
+    """How `present` becomes `wanted`; `keep` generations stay.  `lowest`: the number of the first one."""
     boot, notes = _compare_boot_files(wanted, present)
     first, last = compare_boot_configuration(wanted.boot, present, is_changing=bool(boot))
     system, kept = _compare_system_files(wanted, present)
@@ -196,7 +195,7 @@ def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFA
     number = previous or 0
     actions: list[Action] = [*first, *boot, *system, *configuration, *last]
     if receipt is None or backups or not _holds(receipt, wanted, files):
-        number = max((*present.numbers, number)) + 1
+        number = max((*present.numbers, lowest - 1 if previous is None else previous)) + 1
         size = sum(map(len, wanted.files.values())) + sum(present.sizes[path] for path in backups)
         written = WriteGeneration(number, files, backups, size)
         actions = [written, *actions, SwitchCurrent(previous, number), *_prune(present, number, previous, keep)]
@@ -251,14 +250,17 @@ def _compare_boot_files(
     for path, policy in sorted(needed.items()):
         before = present.digests.get(path)
         if before != policy.sha256:
-            source = f"{artifact_folder(policy.abi)}/{POLICYDB_FILE}"
+            source = f"{policy.place}/{POLICYDB_FILE}"
             whose = _whose(before, ours.get(path))
             actions.append(WriteBootFile(path, source, policy.sha256, policy.size, before, whose))
     for path, policy in sorted({**present.orphans, **ours}.items()):
         before = present.digests.get(path)
         if path in needed or before is None:
             continue
-        if reason := _reason_to_keep(path, before, policy, present):
+        if policy.is_adopted:
+            if path in ours:
+                notes.append(f"{path} is left as it is: polpkg did not make it, and does not know what boots with it")
+        elif reason := _reason_to_keep(path, before, policy, present):
             notes.append(reason)
         else:
             actions.append(RemoveBootFile(path, before))
@@ -347,7 +349,9 @@ def _find_backups(present: PresentState, changes: Iterable[FileAction]) -> dict[
 
 
 def _prune(present: PresentState, number: int, previous: int | None, keep: int) -> list[PruneGeneration]:
-    """Which generations go: all but the newest `keep`, the current one, the one before, and those marked."""
+    """Which generations go: all but the newest `keep`, the current one, the one before, those marked, and those that
+    alone have what somebody else made.
+    """
     newest = sorted((*present.numbers, number))[-max(keep, 1) :]
-    kept = {*newest, previous, present.marks.confirmed, *present.marks.pinned}
+    kept = {*newest, previous, present.marks.confirmed, *present.marks.pinned, *present.keepsakes}
     return [PruneGeneration(each) for each in present.numbers if each not in kept]

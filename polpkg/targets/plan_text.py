@@ -85,7 +85,7 @@ def _action_line(action: Action) -> str:
         case RemoveSystemFile(path) | RemoveBootConfiguration(path):
             return f"remove {path}: nothing needs it any more"
         case SwitchCurrent(previous, number):
-            return f"make generation {number} current" + (f" instead of {previous}" if previous else "")
+            return f"make generation {number} current" + ("" if previous is None else f" instead of {previous}")
         case PruneGeneration(number):
             return f"delete generation {number}"
         case _:

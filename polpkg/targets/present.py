@@ -10,17 +10,20 @@ from polpkg.errors import TargetError
 from polpkg.targets.document import digest
 from polpkg.targets.generations import generation_numbers, is_damage, read_generation, usable_generation
 from polpkg.targets.layout import (
+    ADOPTED_PREFIX,
+    BACKUP,
     BOOT,
     BOOT_FOLDER,
     GRUB_SCRIPT,
     PROJECT,
     PROJECT_LOCK,
     SYSTEM_FILES,
+    generation_path,
     is_own_boot_file,
     is_policy_path,
 )
 from polpkg.targets.marks import Marks, read_marks
-from polpkg.targets.receipt import PolicyRecord, Receipt
+from polpkg.targets.receipt import ADOPT, PolicyRecord, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -36,7 +39,8 @@ class PresentState:
     `receipt`: of the current generation.  `numbers`: all generations.  `digests`: of each file outside the generations
     that a plan may touch, by path; a file that does not exist is not in it.  `sizes`: of the same.  `hypervisors`: the
     hypervisor files of the receipt, and of `orphans`, that still exist.  `orphans`: boot files that an earlier
-    generation has and the current one does not, as that one recorded them.
+    generation has and the current one does not, as that one recorded them.  `keepsakes`: the generations that keep
+    policies which somebody else made: adopted ones, and those that were replaced.
     """
 
     receipt: Receipt | None = None
@@ -46,6 +50,7 @@ class PresentState:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     hypervisors: frozenset[str] = frozenset()
     orphans: Mapping[str, PolicyRecord] = field(default_factory=dict[str, PolicyRecord])
+    keepsakes: frozenset[int] = frozenset()
 
 
 def read_present(target: Target, wanted: WantedState) -> PresentState:
@@ -63,15 +68,30 @@ def read_present(target: Target, wanted: WantedState) -> PresentState:
     found = _read_files(target, paths | configuration | set(orphans))
     policies = (*(receipt.policies if receipt else ()), *orphans.values())
     served = {h.path for policy in policies for boot in policy.boot_files for h in boot.hypervisors}
+    numbers = generation_numbers(target)
     return PresentState(
         receipt,
-        generation_numbers(target),
+        numbers,
         read_marks(target),
         {path: digest(content) for path, content in found.items()},
         {path: len(content) for path, content in found.items()},
         frozenset(path for path in served if target.stat(path)),
         orphans,
+        frozenset(number for number in numbers if _is_keepsake(target, number)),
     )
+
+
+def _is_keepsake(target: Target, number: int) -> bool:
+    """Whether a generation keeps policies of others; going back to an adopted one makes no second keepsake."""
+    names = target.list(generation_path(number))
+    if any(name.startswith(ADOPTED_PREFIX) for name in names):
+        try:
+            return read_generation(target, number).action == ADOPT
+        except TargetError as error:
+            if is_damage(error):
+                return True
+            raise
+    return BACKUP in names and bool(target.list(f"{generation_path(number)}/{BACKUP}{BOOT}"))
 
 
 def find_boot_configuration(target: Target, boot_files: Iterable[str] = ()) -> Iterator[str]:

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.document import read_document, render_document
-from polpkg.targets.layout import is_policy_path
+from polpkg.targets.layout import ADOPTED_PREFIX, artifact_folder, is_policy_path
+
+ADOPTED = "adopted"
+"""The backend of a policy that somebody else made, and that was found (`polpkg adopt`)."""
+
+ADOPT = "adopt"
+"""The action of the generation that was made of what was found."""
 
 FORMAT = 1
 """The format that is written, and the newest that is read."""
@@ -60,7 +66,7 @@ class PolicyRecord(NamedTuple):
 
     `abi`: the fingerprint.  `inputs`: a digest of all that went into it, by which whoever compiles can tell that
     nothing has to be compiled again; empty when not given.  `sha256`, `size`: of the policydb.  `permissive`: types
-    whose denials are logged and allowed.
+    whose denials are logged and allowed.  `folder`: where its files are in the generation, when not where its ABI says.
     """
 
     abi: str
@@ -76,6 +82,17 @@ class PolicyRecord(NamedTuple):
     inputs: str = ""
     boot_files: tuple[BootFile, ...] = ()
     permissive: tuple[str, ...] = ()
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """The folder, in its generation, of its files."""
+        return self.folder or artifact_folder(self.abi)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether somebody else made it."""
+        return self.backend == ADOPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +116,11 @@ class Receipt:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     unusable: tuple[UnusableRecord, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether somebody else made its policies, so that no packages and no lock tell of them."""
+        return any(policy.is_adopted for policy in self.policies)
 
     @property
     def boot_files(self) -> Mapping[str, PolicyRecord]:
@@ -185,7 +207,8 @@ def policy_document(policy: PolicyRecord) -> dict[str, Any]:
     """`policy` as it stands in JSON, here and in what commands print."""
     values = policy._asdict()
     boot_files = [_boot_document(boot) for boot in policy.boot_files]
-    return {**values, "boot_files": boot_files, "permissive": list(policy.permissive)}
+    document = {**values, "boot_files": boot_files, "permissive": list(policy.permissive)}
+    return document if policy.folder else {key: value for key, value in document.items() if key != "folder"}
 
 
 def _policy(document: Mapping[str, Any]) -> PolicyRecord:
@@ -203,7 +226,14 @@ def _policy(document: Mapping[str, Any]) -> PolicyRecord:
         inputs=str(document.get("inputs", "")),
         boot_files=tuple(_boot_file(each) for each in document["boot_files"]),
         permissive=tuple(str(each) for each in document.get("permissive", ())),
+        folder=_folder(str(document.get("folder", ""))),
     )
+
+
+def _folder(name: str) -> str:
+    if name and (not name.startswith(ADOPTED_PREFIX) or "/" in name):
+        raise ValueError(f"{name} is no folder of a policy")
+    return name
 
 
 def _boot_document(boot: BootFile) -> dict[str, Any]:

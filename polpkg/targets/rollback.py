@@ -64,6 +64,8 @@ def rollback_state(
     usable = [each for each in hypervisors if each.is_usable]
     if not usable:
         return wanted
+    if receipt.is_adopted:
+        return replace(wanted, artifacts=_fit_adopted(wanted.artifacts, usable, boot_paths))
     return replace(wanted, artifacts=_fit(receipt, wanted.artifacts, usable, boot_paths))
 
 
@@ -94,3 +96,25 @@ def _fit(
                 hint="install its packages again, which compiles them for this hypervisor",
             )
     return tuple(replace(by_abi[abi], boot_files=boot_files) for abi, boot_files in places.items())
+
+
+def _fit_adopted(
+    artifacts: Sequence[PolicyArtifact], hypervisors: Sequence[HypervisorFile], boot_paths: Sequence[BootPath]
+) -> tuple[PolicyArtifact, ...]:
+    """Policies that somebody else made: each back to where it was, or to hypervisors that it fits and that had none.
+
+    A hypervisor that had none gets none: that is how it was.  One that would refuse what it had keeps what it has.
+    """
+    rest = dict(place_policies(hypervisors, boot_paths))
+    abis = {boot.path: abi for abi, boot_files in rest.items() for boot in boot_files}
+    fitted: list[PolicyArtifact] = []
+    for artifact in artifacts:
+        abi = artifact.abi_fingerprint
+        free = {boot.path: boot for boot in rest.get(abi, ())}
+        back = (boot for boot in artifact.boot_files if abis.get(boot.path, abi) == abi)
+        own = {boot.path: free.pop(boot.path, boot) for boot in back}
+        if not own:
+            own = {path: free.pop(path) for path in tuple(free)}
+        rest[artifact.abi_fingerprint] = tuple(free.values())
+        fitted.append(replace(artifact, boot_files=tuple(own.values())))
+    return tuple(fitted)

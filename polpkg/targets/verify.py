@@ -28,7 +28,7 @@ from polpkg.targets.layout import (
     is_executable,
     system_file,
 )
-from polpkg.targets.present import find_boot_configuration
+from polpkg.targets.present import find_boot_configuration, find_orphans
 from polpkg.targets.probe import probe_hypervisors
 from polpkg.targets.recovery import find_damage, is_interrupted
 from polpkg.targets.target import FileKind
@@ -178,11 +178,17 @@ def _boot_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
     ours = receipt.boot_files
     for path, policy in ours.items():
         yield from _compare(target, path, policy.sha256)
+    adopted = {path for path, policy in find_orphans(target, ours).items() if _is_adopted(target, path, policy)}
     for directory in sorted({BOOT, *(path.rpartition("/")[0] for path in ours)}):
         for name in target.list(directory or "/"):
             path = f"{directory}/{name}"
-            if name.startswith(POLICY_PREFIX) and path not in ours:
+            if name.startswith(POLICY_PREFIX) and path not in ours and path not in adopted:
                 yield Drift(DriftKind.FOREIGN, path, f"{path} is not of generation {receipt.generation}")
+
+
+def _is_adopted(target: Target, path: str, policy: PolicyRecord) -> bool:
+    """Whether a boot file is one that an earlier generation found and left as it was."""
+    return policy.is_adopted and digest(target.read(path)) == policy.sha256
 
 
 def _configuration_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:

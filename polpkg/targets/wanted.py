@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from polpkg.targets.boot.path import SetUp
 from polpkg.targets.document import digest
-from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, artifact_folder, system_file
+from polpkg.targets.layout import LOCK_FILE, POLICYDB_FILE, PROJECT_FILE, system_file
 from polpkg.targets.marks import Marks
 from polpkg.targets.receipt import BootFile, PackageRecord, PolicyRecord, UnusableRecord
 
@@ -32,6 +32,7 @@ class PolicyArtifact:
     boot_files: tuple[BootFile, ...]
     inputs: str = ""
     permissive: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def record(self) -> PolicyRecord:
@@ -51,6 +52,7 @@ class PolicyArtifact:
             self.inputs,
             self.boot_files,
             self.permissive,
+            self.folder,
         )
 
 
@@ -78,8 +80,8 @@ class WantedState:
 
     @property
     def records(self) -> tuple[PolicyRecord, ...]:
-        """The policies without their bytes, in the order of their ABIs."""
-        return tuple(sorted((artifact.record for artifact in self.artifacts), key=lambda record: record.abi))
+        """The policies without their bytes, in the order of their ABIs; those that fit no hypervisor last."""
+        return tuple(sorted((a.record for a in self.artifacts), key=lambda each: (not each.abi, each.abi, each.folder)))
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -87,6 +89,6 @@ class WantedState:
         files = {PROJECT_FILE: self.project, LOCK_FILE: self.lock}
         files |= {system_file(path): content for path, content in self.system.items()}
         for artifact in self.artifacts:
-            folder = artifact_folder(artifact.abi_fingerprint)
+            folder = artifact.record.place
             files |= {f"{folder}/{name}": content for name, content in artifact.files.items()}
         return files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from polpkg.errors import TargetError
 from polpkg.targets.boot.trial import Trial, read_trial
 from polpkg.targets.generations import read_generation, read_generation_file, usable_generation
-from polpkg.targets.layout import POLICYDB_FILE, artifact_folder
+from polpkg.targets.layout import POLICYDB_FILE
 from polpkg.targets.live.known_policy import KnownPolicy
 from polpkg.targets.live.preflight import find_loadable
 from polpkg.targets.live.record import recorded_policy
@@ -53,7 +53,7 @@ def _of_generation(target: Target, receipt: Receipt, running: RunningXen) -> Kno
     if record is None:
         return None
     try:
-        policydb = read_generation_file(target, receipt, f"{artifact_folder(record.abi)}/{POLICYDB_FILE}")
+        policydb = read_generation_file(target, receipt, f"{record.place}/{POLICYDB_FILE}")
     except TargetError:
         return None
     return KnownPolicy(policydb, f"that of generation {receipt.generation}")
