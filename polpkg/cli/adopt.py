@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polpkg.cli.console import Console
-from polpkg.cli.options import DryRun, PlaceOptions, Yes
+from polpkg.cli.options import ChangeOptions, DryRun, PlaceOptions, Yes
 from polpkg.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def command(console: Console, place: PlaceOptions, dry_run: DryRun = False, yes:
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.adopt import adopt_target
 
-    del yes
     context = make_context(console)
-    found = adopt_target(context, open_target(context, place.target), dry_run=dry_run, agree=agreement(console))
+    agree = agreement(console, ChangeOptions(dry_run=dry_run, yes=yes))
+    found = adopt_target(context, open_target(context, place.target), dry_run=dry_run, agree=agree)
     root = "" if place.root is None else str(place.root)
     lines = [part for line in _lines(found, root, dry_run=dry_run) for part in _wrapped(line, console.width)]
     console.answer(_document(found, dry_run=dry_run), "\n".join(lines))

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, TargetError
-from polpkg.ops.change import Outcome, Prepared, carry_out
+from polpkg.ops.activation import Activating
+from polpkg.ops.carrying_out import Outcome, Prepared, carry_out
 from polpkg.targets.adoption import find_policies
 from polpkg.targets.generations import generation_numbers, read_generation, usable_generation
 from polpkg.targets.layout import ADOPTED_PREFIX, POLICY_PREFIX, POLICYDB_FILE, PROJECT, generation_path, is_policy_path
@@ -22,10 +23,10 @@ from polpkg.targets.wanted import PolicyArtifact, WantedState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from polpkg.ops.carrying_out import Proposal
     from polpkg.ops.context import Context
     from polpkg.targets.adoption import FoundPolicy
     from polpkg.targets.boot.path import BootPath
-    from polpkg.targets.plan import Plan
     from polpkg.targets.probe import HypervisorFile
     from polpkg.targets.receipt import PolicyRecord, Receipt
     from polpkg.targets.target import Target
@@ -59,7 +60,7 @@ def adopt_target(
     target: Target,
     *,
     dry_run: bool = False,
-    agree: Callable[[Plan], None] = lambda _: None,
+    agree: Callable[[Proposal], None] = lambda _: None,
 ) -> Adoption:
     """Makes generation 0 of the policies that `target` has; nothing when there are none, or it did so before.
 
@@ -72,7 +73,8 @@ def adopt_target(
         found[:] = policies
         return prepared
 
-    outcome = carry_out(context, target, prepare, project_folder=None, dry_run=dry_run, agree=agree)
+    how = Activating(now=False)
+    outcome = carry_out(context, target, prepare, project_folder=None, dry_run=dry_run, agree=agree, how=how)
     return Adoption(outcome, tuple(found))
 
 

@@ -134,6 +134,7 @@ policies = st.builds(
     PolicyRecord,
     digests, texts, numbers, texts, texts, digests, numbers, numbers, numbers, numbers, texts,
     st.lists(boot_files, max_size=2).map(tuple),
+    folder=st.sampled_from(["", "adopted-4.17", "adopted-x+2"]),
 )  # fmt: skip
 receipts = st.builds(
     Receipt,
