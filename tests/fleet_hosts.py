@@ -47,6 +47,11 @@ class FleetHost:
     root: Path
     sshd: subprocess.Popen | None = None
 
+    @property
+    def tools(self) -> Path:
+        """A directory that a host apart has under the same path; its `bin` is `/usr/local/sbin` there."""
+        return self.root.with_name(f"{self.name}.tools")
+
     def stop(self) -> None:
         """Take it off the network; every connection ends."""
         if self.sshd is not None:
@@ -227,6 +232,9 @@ def _start_apart(namespace: str, host: FleetHost) -> subprocess.Popen:
     shared += [str(path) for path in (sys.prefix, sys.base_prefix, _REPOSITORY) if not str(path).startswith("/usr")]
     lines = ["set -e", f"cd '{host.root}'"]
     lines += [f"mkdir -p '.{path}'; mount --rbind -o ro '{path}' '.{path}'" for path in dict.fromkeys(shared)]
+    (host.tools / "bin").mkdir(parents=True)
+    lines += [f"mkdir -p '.{host.tools}'; mount --bind '{host.tools}' '.{host.tools}'"]
+    lines += [f"mount --bind '{host.tools}/bin' ./usr/local/sbin"]
     lines += ["mount --rbind /dev ./dev", "mount -t proc proc ./proc"]
     lines += [f"exec chroot . {SSHD} -D -e -o LogLevel=ERROR -f /etc/ssh/sshd_config"]
     isolated = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]

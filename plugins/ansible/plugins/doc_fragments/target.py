@@ -60,6 +60,14 @@ options:
 """
 
     CHANGE = r"""
+options:
+  confirm_within:
+    description:
+      - On a running host, take the change back by itself unless it is confirmed within this time, such as
+        C(90s), C(10m) or C(1h), see M(polpkg.xen.confirm). The host does that also when nobody can reach it any more.
+      - Without it the change stays when polpkg finds that the host works with it.
+      - It means nothing for directory trees and images.
+    type: str
 attributes:
   check_mode:
     description: Runs polpkg with C(--dry-run), which changes nothing.

@@ -13,9 +13,14 @@ import tempfile
 from ansible_collections.polpkg.xen.plugins.module_utils.command import PolpkgError
 from ansible_collections.polpkg.xen.plugins.module_utils.difference import describe_change
 from ansible_collections.polpkg.xen.plugins.module_utils.policy_toml import render_policy
-from ansible_collections.polpkg.xen.plugins.module_utils.wishes import install_words, names_to_remove, source_words
+from ansible_collections.polpkg.xen.plugins.module_utils.wishes import (
+    install_words,
+    names_to_remove,
+    source_words,
+    waiting_words,
+)
 
-_RETURNED = ("generation", "packages", "functions", "policies", "changes", "notes", "overrides")
+_RETURNED = ("generation", "packages", "functions", "policies", "changes", "notes", "overrides", "live")
 
 LOOKS = {
     "history": ["history"],
@@ -43,7 +48,8 @@ def have_policy(polpkg, params, check, diff):
 def have_boolean(polpkg, params, check, diff):
     """A boolean of the policy with the value that is wanted."""
     value = {True: "on", False: "off", None: "default"}[params["value"]]
-    return _change(polpkg, ["boolean", "set", params["name"], value, *source_words(params)], check, diff)
+    words = ["boolean", "set", params["name"], value, *source_words(params), *waiting_words(params)]
+    return _change(polpkg, words, check, diff)
 
 
 def have_confirmed(polpkg, params, check, diff):
@@ -52,16 +58,18 @@ def have_confirmed(polpkg, params, check, diff):
     In check mode a generation that does not exist is one that a task before would have made.
     """
     status = polpkg.ask("status")
+    trial = _waiting_trial(status)
+    current = trial["becomes"] or status["generation"] if trial else status["generation"]
     meant = params.get("generation")
-    if check and (status["generation"] is None or (meant or 0) > status["generation"]):
+    if check and (current is None or (meant or 0) > current):
         return {"changed": True, "generation": meant, "confirmed_before": status["confirmed_generation"]}
-    if meant is not None and status["generation"] != meant:
-        hint = "look at `polpkg history` there: the boot may have fallen back, or somebody else changed it"
+    if meant is not None and current != meant:
+        hint = "look at `polpkg history` there: it may have gone back by itself, or somebody else changed it"
         raise PolpkgError(
-            f"generation {status['generation']} is current, not {meant}: nothing was confirmed",
+            f"generation {current} is current, not {meant}: nothing was confirmed",
             {"code": "another-generation", "hint": hint},
         )
-    if params["verify"]:
+    if params["verify"] and not trial:  # what is being tried is put in place only when it is confirmed
         _check_verified(polpkg.ask("verify"))
     words = ["confirm"] + (["--force"] if params["force"] else []) + (["--dry-run"] if check else [])
     done = polpkg.ask(*words)
@@ -72,6 +80,12 @@ def have_confirmed(polpkg, params, check, diff):
             "after": f"confirmed generation: {done['generation']}\n",
         }
     return result
+
+
+def _waiting_trial(status):
+    """The policy that a running host tries until somebody confirms it; None when there is none."""
+    trial = (status.get("live") or {}).get("trial")
+    return trial if trial and trial["waits"] else None
 
 
 def _check_verified(found):
@@ -89,13 +103,17 @@ def have_rolled_back(polpkg, params, check, diff):
     number = params.get("generation")
     if number is None:
         status = polpkg.ask("status")
-        if status["confirmed"]:
-            return {"changed": False, "generation": status["generation"], "rolled_back_to": status["generation"]}
+        trial = _waiting_trial(status)
+        if status["confirmed"] or trial:
+            notes = [f"the host takes back what it tries within {trial['seconds']} seconds"] if trial else []
+            current = status["generation"]
+            return {"changed": False, "generation": current, "rolled_back_to": current, "notes": notes}
         number = status["confirmed_generation"]
         if number is None:
             hint = "name the generation to go back to"
             raise PolpkgError("no generation was ever confirmed", {"code": "nothing-confirmed", "hint": hint})
-    return {**_change(polpkg, ["rollback", str(number)], check, diff), "rolled_back_to": number}
+    words = ["rollback", str(number), *waiting_words(params)]
+    return {**_change(polpkg, words, check, diff), "rolled_back_to": number}
 
 
 def gather_facts(polpkg, params, check, diff):  # noqa: ARG001 - looking is the same in check mode
@@ -149,7 +167,7 @@ def _write(folder, name, text):
 
 
 def _options_of_change(params):
-    return source_words(params) + ([] if params["activate"] else ["--no-activate"])
+    return source_words(params) + waiting_words(params) + ([] if params["activate"] else ["--no-activate"])
 
 
 def _change(polpkg, words, check, diff):

@@ -14,6 +14,9 @@ PLACE = {
 }
 """Parameters of every module: which target, and which polpkg."""
 
+WAITING = {"confirm_within": {"type": "str"}}
+"""Parameters of modules that change a target: how long it waits to be confirmed."""
+
 SOURCES = {
     "xen": {"type": "str"},
     "indexes": {"type": "dict", "default": {}},
@@ -37,6 +40,11 @@ def source_words(params):
     for name in sorted(params.get("indexes") or {}):
         words += ["--index", f"{name}={params['indexes'][name]}"]
     return words + (["--offline"] if params.get("offline") else [])
+
+
+def waiting_words(params):
+    """The words for the time after which a running host takes a change back by itself."""
+    return ["--confirm-within", params["confirm_within"]] if params.get("confirm_within") else []
 
 
 def token_environment(params):

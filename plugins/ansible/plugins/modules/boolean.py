@@ -38,6 +38,12 @@ generation:
   description: The generation that is current, or in check mode would be.
   returned: success
   type: int
+live:
+  description:
+    - What became of the policy that runs on a host, with an C(outcome) of C(loaded), C(waiting) for a confirmation,
+      C(staged) for the next boot, or C(unchanged); and which domains it touches.
+  returned: when the target is a host
+  type: dict
 cmd:
   description: The last command line of polpkg.
   returned: always
@@ -56,7 +62,7 @@ hint:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.polpkg.xen.plugins.module_utils.running import run_task
 from ansible_collections.polpkg.xen.plugins.module_utils.tasks import have_boolean
-from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE, SOURCES
+from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE, SOURCES, WAITING
 
 
 def main():
@@ -65,6 +71,7 @@ def main():
         argument_spec={
             **PLACE,
             **SOURCES,
+            **WAITING,
             "name": {"type": "str", "required": True},
             "value": {"type": "bool"},
         },

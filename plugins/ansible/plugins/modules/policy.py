@@ -145,6 +145,12 @@ review:
   returned: in check mode
   type: list
   elements: dict
+live:
+  description:
+    - What became of the policy that runs on a host, with an C(outcome) of C(loaded), C(waiting) for a confirmation,
+      C(staged) for the next boot, or C(unchanged); and which domains it touches.
+  returned: when the target is a host
+  type: dict
 cmd:
   description: The last command line of polpkg.
   returned: always
@@ -172,7 +178,7 @@ where:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.polpkg.xen.plugins.module_utils.running import run_task
 from ansible_collections.polpkg.xen.plugins.module_utils.tasks import have_policy
-from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE, SOURCES
+from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE, SOURCES, WAITING
 
 
 def main():
@@ -181,6 +187,7 @@ def main():
         argument_spec={
             **PLACE,
             **SOURCES,
+            **WAITING,
             "state": {"type": "str", "choices": ["present", "latest", "absent", "locked"], "default": "present"},
             "packages": {"type": "list", "elements": "str"},
             "instance": {"type": "str"},

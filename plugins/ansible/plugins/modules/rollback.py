@@ -45,6 +45,12 @@ changes:
   description: Packages that were added, removed, upgraded or downgraded.
   returned: when there was a generation to go back to
   type: dict
+live:
+  description:
+    - What became of the policy that runs on a host, with an C(outcome) of C(loaded), C(waiting) for a confirmation,
+      C(staged) for the next boot, or C(unchanged); and which domains it touches.
+  returned: when the target is a host
+  type: dict
 cmd:
   description: The last command line of polpkg.
   returned: always
@@ -63,13 +69,13 @@ hint:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.polpkg.xen.plugins.module_utils.running import run_task
 from ansible_collections.polpkg.xen.plugins.module_utils.tasks import have_rolled_back
-from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE
+from ansible_collections.polpkg.xen.plugins.module_utils.wishes import PLACE, WAITING
 
 
 def main():
     """Run the task."""
     module = AnsibleModule(
-        argument_spec={**PLACE, "generation": {"type": "int"}},
+        argument_spec={**PLACE, **WAITING, "generation": {"type": "int"}},
         mutually_exclusive=[("root", "image", "host")],
         supports_check_mode=True,
     )

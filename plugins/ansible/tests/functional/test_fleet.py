@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 from ansible_collection import find_ansible, link_collection
 from fleet_hosts import apart, on_loopback, why_not_apart, why_not_loopback
+from live_hosts import TOOLS, LiveHostFiles
 
 EXAMPLE = Path(__file__).parents[4] / "examples/ansible"
 STATE = ("boot", "etc/polpkg", "var/lib/polpkg")
@@ -273,6 +274,32 @@ def test_polpkg_on_the_controller_only(on_controller):
     assert first.counts("changed", "failed") == dict.fromkeys(("host1", "host2"), (2, 0))
     assert second.counts("changed", "failed") == {"host1": (0, 0)}
     assert [on_controller.generation(number) for number in (1, 2, 3)] == ["1", "1", ""]
+
+
+def test_a_live_host_that_is_not_confirmed_takes_the_policy_back(on_controller):
+    """Xen runs on both; the second does not pass the site's check, and nobody rolls it back but the host itself."""
+    boot = "boot/xenpolicy-4.17-amd64"
+    on_controller.roll_out_quickly()
+    hosts = on_controller.fleet.hosts[:2]
+    live = [LiveHostFiles(host.root, host.tools) for host in hosts]
+    old = (hosts[0].root / boot).read_bytes()
+    for each in live:
+        each.xen.boot(old)
+    on_controller.lock('netdom = "*"\n')
+    check = "sh -c 'test {{ inventory_hostname }} = host1'"
+    try:
+        words = ("-e", "polpkg_confirm_within=20s", "-e", json.dumps({"polpkg_check": check}))
+        played = on_controller.play("--limit", "host1,host2", *words)
+        assert played.status == 2, played.text
+        assert played.counts("changed", "failed") == {"host1": (2, 0), "host2": (1, 1)}
+        assert live[0].xen.loaded == (hosts[0].root / boot).read_bytes() != old
+        live[1].wait_for_guard("reverted")
+    finally:
+        for each in live:
+            for tool in TOOLS:
+                each.remove_tool(tool)
+    assert live[1].xen.loaded == (hosts[1].root / boot).read_bytes() == old
+    assert [on_controller.generation(number) for number in (1, 2)] == ["2", "1"]
 
 
 @pytest.mark.parametrize("ansible", ANSIBLES, ids=lambda path: str(path).strip("/").replace("/", "-"))

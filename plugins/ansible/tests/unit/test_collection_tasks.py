@@ -101,6 +101,7 @@ def run(utils, task, params, *, check=False, diff=False, target=("--root", "/r")
             "install vmv --xen 4.17 --index a=/a --index b=/b --offline --no-activate --yes",
         ),
         ({"state": "latest"}, "upgrade --yes"),
+        ({"state": "latest", "confirm_within": "10m"}, "upgrade --confirm-within 10m --yes"),
         ({"state": "latest", "packages": ["vmv"]}, "upgrade vmv --yes"),
         ({"project": "/site"}, "sync --project /site --yes"),
         ({"project": "/site", "state": "locked"}, "sync --locked --project /site --yes"),
@@ -168,7 +169,7 @@ def test_a_difference_of_thousands_of_rules_is_bounded(utils):
 
 def test_a_whole_policy_goes_through_a_folder_that_is_gone_after(utils, tmp_path):
     policy = {"packages": {"vmv": ">=1"}, "instances": {"vmv": {"acme": {"guests": ["web"]}}}}
-    _, fake = run(utils, "have_policy", POLICY | {"policy": policy, "lock": "format = 1\n"}, sync=CHANGE)
+    fake = run(utils, "have_policy", POLICY | {"policy": policy, "lock": "format = 1\n"}, sync=CHANGE)[1]
     assert fake.folders == [
         {
             "policy.toml": '[instances.vmv.acme]\nguests = ["web"]\n\n[packages]\nvmv = ">=1"\n',
@@ -182,7 +183,7 @@ def test_a_whole_policy_goes_through_a_folder_that_is_gone_after(utils, tmp_path
 
 
 def test_a_lock_is_demanded_when_locked(utils):
-    _, fake = run(utils, "have_policy", POLICY | {"policy": "[packages]\n", "state": "locked"}, sync=CHANGE)
+    fake = run(utils, "have_policy", POLICY | {"policy": "[packages]\n", "state": "locked"}, sync=CHANGE)[1]
     assert "--locked" in fake.calls[0]
     assert fake.folders == [{"policy.toml": "[packages]\n"}]
 
@@ -207,7 +208,7 @@ def test_only_what_is_there_is_removed(utils, params, removed):
 @pytest.mark.parametrize(("value", "word"), [(True, "on"), (False, "off"), (None, "default")])
 def test_boolean(utils, value, word):
     params = {"name": "b", "value": value, "xen": None, "indexes": {}, "offline": False}
-    _, fake = run(utils, "have_boolean", params, boolean=CHANGE)
+    fake = run(utils, "have_boolean", params, boolean=CHANGE)[1]
     assert fake.calls[0][1:-4] == ["boolean", "set", "b", word, "--yes"]
 
 
@@ -229,7 +230,7 @@ def test_drift_is_not_confirmed(utils):
     with pytest.raises(utils.command.PolpkgError, match=r"/boot/x is not what was installed \[changed\]") as caught:
         run(utils, "have_confirmed", CONFIRM, **answers)
     assert caught.value.facts["code"] == "drift"
-    result, _ = run(utils, "have_confirmed", CONFIRM | {"verify": False}, confirm=CONFIRMED, **answers)
+    result = run(utils, "have_confirmed", CONFIRM | {"verify": False}, confirm=CONFIRMED, **answers)[0]
     assert result["changed"]
 
 
@@ -237,6 +238,18 @@ def test_another_generation_is_not_confirmed(utils):
     with pytest.raises(utils.command.PolpkgError, match="generation 1 is current, not 2") as caught:
         run(utils, "have_confirmed", CONFIRM | {"generation": 2}, status=STATUS)
     assert caught.value.facts["code"] == "another-generation"
+
+
+def test_what_a_host_tries_is_confirmed_as_the_generation_that_it_becomes(utils):
+    status = STATUS | {"live": {"trial": {"waits": True, "becomes": 2, "seconds": 60}}}
+    answers = {"status": status, "confirm": CONFIRMED | {"generation": 2}}
+    result, fake = run(utils, "have_confirmed", CONFIRM | {"generation": 2}, **answers)
+    assert (result["changed"], [call[1] for call in fake.calls]) == (True, ["status", "confirm"])
+    with pytest.raises(utils.command.PolpkgError, match="generation 2 is current, not 1"):
+        run(utils, "have_confirmed", CONFIRM | {"generation": 1}, **answers)
+    result, fake = run(utils, "have_rolled_back", {"generation": None}, **answers)
+    assert (result["changed"], len(fake.calls)) == (False, 1)
+    assert result["notes"] == ["the host takes back what it tries within 60 seconds"]
 
 
 def test_check_mode_confirms_what_would_have_come(utils):
@@ -257,14 +270,14 @@ def test_rollback_goes_to_what_is_confirmed(utils):
 
 
 def test_rollback_to_a_number(utils):
-    _, fake = run(utils, "have_rolled_back", {"generation": 7}, rollback=CHANGE)
+    fake = run(utils, "have_rolled_back", {"generation": 7}, rollback=CHANGE)[1]
     assert [call[1:3] for call in fake.calls] == [["rollback", "7"]]
 
 
 def test_facts(utils):
     status = STATUS | {"packages": [{"name": "vmv", "version": "1.0.0"}]}
     answers = {"status": status, "boolean": {"booleans": [1]}, "verify": {"ok": True, "drift": []}}
-    result, _ = run(utils, "gather_facts", {"gather": ["booleans", "verify"]}, **answers)
+    result = run(utils, "gather_facts", {"gather": ["booleans", "verify"]}, **answers)[0]
     facts = result["ansible_facts"]["polpkg"]
     assert facts["package_versions"] == {"vmv": "1.0.0"}
     assert facts["booleans"] == [1]
