@@ -87,7 +87,7 @@ def verify_files(
         *_boot_drift(target, receipt),
         *_configuration_drift(target, receipt),
         *_boot_configuration_drift(target, receipt, boot_paths),
-        *_hypervisor_drift(target, receipt, read),
+        *hypervisor_drift(target, receipt, read),
         *(_earlier_damage(target, receipt) if thorough else ()),
     )
 
@@ -199,7 +199,8 @@ def _configuration_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
             yield from _compare(target, path, sha256)
 
 
-def _hypervisor_drift(target: Target, receipt: Receipt, read: Reader | None) -> Iterator[Drift]:
+def hypervisor_drift(target: Target, receipt: Receipt, read: Reader | None = None) -> Iterator[Drift]:
+    """Which hypervisor files are others than `receipt` has, new, or gone; `read` as in `find_hypervisors`."""
     known = receipt.hypervisors
     if not known:
         return

@@ -114,3 +114,38 @@ def test_every_boot_path_refuses_what_takes_no_policy(call, empty, place, reason
         assert done.code == 6
         assert done.document["error"]["code"] == reason
         assert not list(empty.rglob("xenpolicy-*"))
+
+
+def test_refit_says_nothing_when_nothing_changed(call, empty, installed):
+    assert call("refit", "--root", empty).out == ""
+    done = call("refit", "--root", installed)
+    assert (done.code, done.out.strip(), done.err) == (0, "", "")
+    assert call("refit", "--root", installed, "--json").document["changed"] is False
+
+
+def test_refit_serves_new_and_replaced_hypervisors(call, installed):
+    (installed / "boot/xen-4.20-amd64.gz").write_bytes(build_hypervisor("4.20"))
+    (installed / "boot/xen-4.17-amd64.gz").write_bytes(build_hypervisor("4.18.5"))
+    lock = (installed / "etc/polpkg/policy.lock").read_bytes()
+    document = call("refit", "--root", installed, "--json").document
+    assert {(each["kind"], each["path"]) for each in document["found"]} == {
+        ("hypervisor-abi", "/boot/xen-4.17-amd64.gz"),
+        ("hypervisor-new", "/boot/xen-4.20-amd64.gz"),
+    }
+    probed = call("probe", "--root", installed, "--json").document["hypervisors"]
+    assert [each["policy"]["fits"] for each in probed] == [True, True]
+    assert (installed / "etc/polpkg/policy.lock").read_bytes() == lock
+    assert call("refit", "--root", installed).out == "\n" or call("refit", "--root", installed).out == ""
+    assert call("verify", "--root", installed).code == 0
+
+
+def test_refit_that_fails_leaves_all_and_names_what_must_not_boot(call, installed):
+    before = sorted((path, path.read_bytes()) for path in installed.rglob("*") if path.is_file())
+    xen = installed / "boot/xen-4.17-amd64.gz"
+    old = xen.read_bytes()
+    xen.write_bytes(build_hypervisor("4.17", flask=False))
+    done = call("refit", "--root", installed)
+    assert done.code == 6
+    assert "NO POLICY FITS /boot/xen-4.17-amd64.gz" in " ".join(done.err.split())
+    xen.write_bytes(old)
+    assert sorted((path, path.read_bytes()) for path in installed.rglob("*") if path.is_file()) == before

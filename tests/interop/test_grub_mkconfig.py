@@ -146,8 +146,28 @@ def test_two_hypervisors(run, root, tmp_path):
 def test_a_hypervisor_that_was_replaced_is_said_when_grub_is_updated(run, root, tmp_path):
     assert run("install", "vmv")[0] == 0
     (root / "boot/xen-4.17-amd64.gz").write_bytes(build_hypervisor("4.18"))
-    _, said = menu_of(root, tmp_path)
+    menu, said = menu_of(root, tmp_path)
     assert "is not the one that its policy was made for" in said
+    assert not [each for each in menu.entries if each.ids[-1].startswith("polpkg")]
+    assert menu.default.hypervisor == "", "Linux without Xen: that boots"
+    assert run("refit")[0] == 0
+    menu, said = menu_of(root, tmp_path)
+    assert menu.default.ids == ("polpkg-xen-4.17-amd64",)
+    assert "polpkg" not in said
+
+
+def test_a_new_hypervisor_beside_the_old_one_leaves_the_default(run, root, tmp_path):
+    """The way of Debian's packages, whose file names have the version."""
+    assert run("install", "vmv")[0] == 0
+    (root / "boot/xen-4.20-amd64.gz").write_bytes(build_hypervisor("4.20", flask=False))
+    menu, _ = menu_of(root, tmp_path)
+    assert menu.default.ids == ("polpkg-xen-4.17-amd64",)
+    (root / "boot/xen-4.20-amd64.gz").write_bytes(build_hypervisor("4.20"))
+    menu, _ = menu_of(root, tmp_path)
+    assert menu.default.ids == ("polpkg-xen-4.17-amd64",)
+    assert run("refit")[0] == 0
+    menu, _ = menu_of(root, tmp_path)
+    assert menu.default.ids == ("polpkg-xen-4.20-amd64",)
 
 
 def test_without_a_kernel_or_a_hypervisor_there_is_no_entry(run, root, tmp_path):

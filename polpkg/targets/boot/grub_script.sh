@@ -125,8 +125,11 @@ polpkg_hypervisor() {
     grub_warn "polpkg: $hypervisor or $policy is not there: no entry for them"
     return
   fi
-  if test "$(sha256sum < "$hypervisor" | cut -d ' ' -f 1)" != "$known"; then
-    grub_warn "polpkg: $hypervisor is not the one that its policy was made for: run 'polpkg sync' before you reboot"
+  found=$(sha256sum < "$hypervisor" | cut -d ' ' -f 1)
+  if test -n "$found" && test "$found" != "$known"; then
+    # It may refuse its policy, and a refused policy is a panic.
+    grub_warn "polpkg: $hypervisor is not the one that its policy was made for: no entry until 'polpkg refit' was run"
+    return
   fi
   title="${OS}, with Xen $label and the policy of polpkg"
   which=newest
