@@ -45,8 +45,9 @@ def _lines(boolean: Boolean) -> Iterator[str]:
     from polpkg.cli.render import visible
 
     default = "" if boolean.current is boolean.default else f", {_word(boolean.default)} by default"
+    running = "" if boolean.running in (None, boolean.current) else f", but {_word(boolean.running)} in force now"
     where = ", set in policy.toml" if boolean.is_set else f", by option {boolean.option}" if boolean.option else ""
-    yield f"{boolean.name}: {_word(boolean.current)}{default}{where} ({boolean.package})"
+    yield f"{boolean.name}: {_word(boolean.current)}{default}{where}{running} ({boolean.package})"
     yield from wrap(visible(boolean.description), 78, initial_indent="  ", subsequent_indent="  ")
 
 
@@ -64,14 +65,19 @@ def set_one(
     target: TargetOptions,
     indexes: IndexOptions,
     change: ChangeOptions,
+    runtime: Annotated[bool, typer.Option("--runtime", help="Only what is in force, until the next boot.")] = False,
 ) -> ExitCode | None:
     """Set a boolean of the policy of a target, for this boot and all later ones.
 
-    policy.toml remembers it, so it survives upgrades; `default` gives the decision back to the package.
+    policy.toml remembers it, so it survives upgrades; `default` gives the decision back to the package.  With --runtime
+    nothing is remembered: a host that runs has that value until it is started again.
 
     For example:
       polpkg boolean set guest_writeconsole off --root build/demo
+      polpkg boolean set domU_debug on --runtime --host ssh://box
     """
+    if runtime:
+        return _set_running(console, name, value, target)
     from polpkg.cli.changing import run_change
     from polpkg.cli.session import find_project, make_context, open_target
     from polpkg.ops.boolean import check_boolean
@@ -80,6 +86,23 @@ def set_one(
     check_boolean(open_target(make_context(console, indexes), target), find_project(target), name)
     request = ChangeRequest(action=f"boolean set {name} {value}", booleans={name: _VALUES[value]}, xen=target.xen or "")
     return run_change(console, request, target, indexes, change)
+
+
+def _set_running(console: Console, name: str, value: str, options: TargetOptions) -> ExitCode:
+    """Set it in the policy in force and nowhere else."""
+    from polpkg.cli.session import make_context, open_target
+    from polpkg.errors import UsageError
+    from polpkg.ops.live_boolean import set_running_boolean
+
+    chosen = _VALUES[value]
+    if chosen is None:
+        hint = "without --runtime, `default` gives the decision back to the package"
+        raise UsageError("options-disagree", "--runtime wants on or off", hint=hint)
+    target = open_target(make_context(console), options)
+    changed = set_running_boolean(target, name, value=chosen)
+    text = f"{name} is {_word(chosen)} on {target.name}, until it is started again"
+    console.answer({"boolean": name, "value": chosen, "changed": changed, "runtime": True}, text)
+    return ExitCode.OK
 
 
 SUBVERBS = {"list": list_all, "set": set_one}

@@ -84,6 +84,15 @@ def _status(live: LiveStatus) -> Iterator[str]:
         yield f"! {live.last.what}: {told(live.last.outcome)}"
 
 
+def probe_lines(live: LiveStatus, width: int) -> list[str]:
+    """The same with every domain and boolean."""
+    more: list[str] = []
+    if live.running is not None:
+        more += [f"  {domain}: {domain.label}" for domain in live.running.domains]
+        more += [f"  boolean {name}: {_word(value)}" for name, value in (live.running.booleans or {}).items()]
+    return [line for text in (*_status(live), *more) for line in wrapped(visible(text), width)]
+
+
 _FLASK = {
     "loaded": "FLASK has a policy",
     "no-policy": "FLASK waits for a policy, and allows everything until it gets one",

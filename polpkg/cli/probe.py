@@ -29,7 +29,8 @@ def command(
     """Show what a hypervisor file or a target is.
 
     Of a file: its version, and the classes and permissions (the ABI) that a policy must have to be loaded.  Of a
-    target: the same for each hypervisor in it, and whether the policy it is booted with fits.
+    target: the same for each hypervisor in it, and whether the policy it is booted with fits.  Of a host also what runs
+    there: Xen, domains with their labels, booleans.
 
     For example:
       polpkg probe /boot/xen-4.17-amd64.gz
@@ -53,6 +54,7 @@ def _probe_file(console: Console, path: Path) -> None:
 
 def _probe_target(console: Console, place: PlaceOptions) -> ExitCode:
     from polpkg.cli.session import make_context, open_target
+    from polpkg.ops.live_status import live_document
     from polpkg.ops.probe import probe_target
 
     context = make_context(console)
@@ -63,8 +65,13 @@ def _probe_target(console: Console, place: PlaceOptions) -> ExitCode:
         "hypervisors": [_values(each) for each in found.hypervisors],
         "named": [_named_values(policy) for policy in found.named],
         "boot": [each._asdict() for each in found.boot],
+        "live": live_document(found.live),
     }
     lines = [*_lines(found.hypervisors), *map(_named_line, found.named), *_boot_lines(found.boot)]
+    if found.live is not None:
+        from polpkg.cli.live import probe_lines
+
+        lines += probe_lines(found.live, 80)
     console.answer(document, "\n".join(lines))
     usable = found.named or any(each.file.is_usable for each in found.hypervisors)
     return ExitCode.OK if usable else ExitCode.TARGET

@@ -18,7 +18,8 @@ def command(console: Console, place: PlaceOptions, indexes: IndexOptions) -> Exi
     """See whether a target still is what was installed.
 
     Files are compared with the receipt, the lock with policy.toml, and each policy is built once more from the locked
-    packages and compared byte for byte.  Exit code 1 if anything differs.
+    packages and compared byte for byte.  On a host that runs, labels and booleans in force are looked at as well.  Exit
+    code 1 if anything differs.
 
     For example:
       polpkg verify --root build/demo

@@ -21,7 +21,8 @@ class Boolean(NamedTuple):
     """A boolean: the default that its package gives it, and the value that the installed policy starts with.
 
     `description`: the comment above its declaration, on one line; may be empty.  `is_set`: policy.toml names it.
-    `option`: the one that gives it another default, as `package:option`; may be empty.
+    `option`: the one that gives it another default, as `package:option`; may be empty.  `running`: its value in the
+    policy in force, on a host that runs and tells.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Boolean(NamedTuple):
     line: int
     description: str
     option: str = ""
+    running: bool | None = None
 
 
 def list_booleans(context: Context, target: Target) -> tuple[Boolean, ...]:
@@ -42,6 +44,7 @@ def list_booleans(context: Context, target: Target) -> tuple[Boolean, ...]:
     """
     from polpkg.ops.assembly import assemble
     from polpkg.ops.installed import read_inputs
+    from polpkg.ops.live_boolean import read_running_booleans
     from polpkg.ops.policies import find_generation, read_installed_policy
     from polpkg.ops.resolution import load_packages
     from polpkg.ops.verify import find_abi_of
@@ -57,10 +60,16 @@ def list_booleans(context: Context, target: Target) -> tuple[Boolean, ...]:
     modules = build_modules(assembly.sources, assembly.environment(abi, mls=project.target.mls))
     current = {boolean.name: boolean.default for boolean in policy.booleans}
     options = {b.name: b.option for b in assembly.booleans}
+    running = read_running_booleans(target) or {}
     found = (b for module in modules for b in _declared(module) if b.name in current)
     return tuple(
         sorted(
-            b._replace(current=current[b.name], is_set=b.name in project.booleans, option=options.get(b.name, ""))
+            b._replace(
+                current=current[b.name],
+                is_set=b.name in project.booleans,
+                option=options.get(b.name, ""),
+                running=running.get(b.name),
+            )
             for b in found
         )
     )

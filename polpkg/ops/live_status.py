@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.live.host import find_live_host
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from polpkg.targets.live.host import LiveHost
     from polpkg.targets.live.known_policy import KnownPolicy
     from polpkg.targets.live.record import Last, Trial
@@ -90,6 +92,67 @@ def _trial(host: LiveHost, running: RunningXen) -> tuple[Trial | None, Last | No
     if phase == STUCK:
         return None, Last("stuck", trial.what), tried_policy(host.target, trial)
     return (trial if phase == ARMED else None), None, tried_policy(host.target, trial)
+
+
+class LiveDrift(NamedTuple):
+    """One thing in which what runs differs from the current generation: its kind, as `--json` has it, and what."""
+
+    kind: str
+    message: str
+
+
+def find_live_drift(target: Target, receipt: Receipt) -> tuple[tuple[LiveDrift, ...], tuple[str, ...]]:
+    """How what runs on `target` differs from its current generation, and what could not be looked at.
+
+    Xen does not give its policy away: what was loaded is remembered, and labels and booleans must go with it.  Raises
+    TargetError.
+    """
+    live = read_live_status(target, receipt)
+    if live is None:
+        return (), ()
+    if live.running is None:
+        return (), (f"what is in force was not looked at: {live.reason}",)
+    if live.wanted is None:
+        return (), (f"no policy of this generation is for Xen {live.running.version}, which runs",)
+    return tuple(_live_drift(target, receipt, live, live.running, live.wanted)), ()
+
+
+def _live_drift(
+    target: Target, receipt: Receipt, live: LiveStatus, running: RunningXen, wanted: PolicyRecord
+) -> Iterator[LiveDrift]:
+    from polpkg.targets.generations import read_generation_file
+    from polpkg.targets.in_use import reason_against
+    from polpkg.targets.layout import POLICYDB_FILE, artifact_folder
+    from polpkg.targets.live.known_policy import KnownPolicy
+    from polpkg.targets.live.running import Flask
+
+    if running.flask is not Flask.LOADED:
+        yield LiveDrift("not-in-force", "no policy is in force on the Xen that runs")
+        return
+    if running.enforcing is False:
+        yield LiveDrift("permissive-mode", "Xen is in permissive mode: what is denied is only logged")
+    if not live.is_current:
+        known = live.in_force.name if live.in_force else "one that polpkg does not know"
+        yield LiveDrift("not-loaded", f"the policy in force is {known}, not that of generation {receipt.generation}")
+    try:
+        file = f"{artifact_folder(wanted.abi)}/{POLICYDB_FILE}"
+        policy = KnownPolicy(read_generation_file(target, receipt, file), "")
+    except TargetError:  # it is damaged, which is told elsewhere
+        return
+    for domain in running.domains:
+        if reason := reason_against(domain.label, policy.linked):
+            yield LiveDrift("label-unknown", f"{domain} runs as {domain.label}: {reason}")
+    yield from _boolean_drift(running, policy)
+
+
+def _boolean_drift(running: RunningXen, policy: KnownPolicy) -> Iterator[LiveDrift]:
+    for name, value in sorted((running.booleans or {}).items()):
+        at_boot = policy.booleans.get(name)
+        if at_boot is None:
+            yield LiveDrift("boolean-unknown", f"the policy in force has a boolean {name}, this generation has not")
+        elif at_boot is not value:
+            word, other = ("on", "off") if value else ("off", "on")
+            yield LiveDrift("boolean-differs", f"boolean {name} is {word}, and {other} after a boot")
 
 
 def live_document(live: LiveStatus | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import PolicyError, TargetError
+from polpkg.ops.live_status import read_live_status
 from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.path import BootFinding, Served
 from polpkg.targets.boot.placing import choose_boot_path, find_boot_path
@@ -17,6 +18,7 @@ from polpkg.targets.probe import probe_hypervisors, read_contents
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from polpkg.ops.live_status import LiveStatus
     from polpkg.policy.abi import Abi
     from polpkg.policy.policydb import PolicyDb
     from polpkg.targets.boot.path import BootPath
@@ -59,12 +61,13 @@ class ProbedHypervisor(NamedTuple):
 class ProbedTarget(NamedTuple):
     """The hypervisor files of a target by path, and its policies that were made for a release which was only named.
 
-    `boot`: what was found about how it boots.
+    `boot`: what was found about how it boots.  `live`: what runs there; None for a tree or an image.
     """
 
     hypervisors: tuple[ProbedHypervisor, ...]
     named: tuple[PolicyRecord, ...]
     boot: tuple[BootFinding, ...] = ()
+    live: LiveStatus | None = None
 
 
 def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) -> ProbedTarget:
@@ -90,7 +93,9 @@ def probe_target(target: Target, boot_paths: Sequence[BootPath] = BOOT_PATHS) ->
         )
         for each in found
     )
-    return ProbedTarget(tuple(hypervisors), named, _inspect(target, policies, boot_paths))
+    return ProbedTarget(
+        tuple(hypervisors), named, _inspect(target, policies, boot_paths), read_live_status(target, receipt)
+    )
 
 
 def _inspect(

@@ -1,7 +1,8 @@
 """`polpkg verify`: whether a target still is what was installed.
 
 The files are compared with the receipt, the lock with policy.toml, and the policy is built once more from the locked
-packages: the same bytes must come out.  What cannot be looked at is said, not passed over.
+packages: the same bytes must come out.  On a host that runs, what is in force is compared too.  What cannot be looked
+at is said, not passed over.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import NetworkError, PolicyError, PolpkgError, TargetError, TrustError, UsageError
 from polpkg.ops.installed import read_inputs
+from polpkg.ops.live_status import find_live_drift
 from polpkg.targets.boot.set_up import inspect_boot
 from polpkg.targets.generations import current_generation
 from polpkg.targets.layout import CURRENT, LOCK_FILE, PROJECT, RECEIPT_FILE, generation_path
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 _DAMAGE = frozenset(("damaged-receipt", "damaged-state", "no-such-generation"))
 """What the records of a target may be found to be, beyond comparing: that is drift as well."""
+
+
+RUNNING = "running"
+"""In place of a path: what is in force, not what is in a file."""
 
 
 class Finding(NamedTuple):
@@ -76,7 +82,9 @@ def verify_target(context: Context, target: Target) -> Verification:
         raise TargetError("no-generation", f"{target.name} lost its generation while it was looked at")
     found_at_boot = inspect_boot(target, receipt.policies, boot_paths)
     drift += [Finding(each.code, each.path, each.message) for each in found_at_boot if each.is_wrong]
-    told = tuple(each.message for each in found_at_boot if not each.is_wrong)
+    in_force, unknown = find_live_drift(target, receipt)
+    drift += [Finding(each.kind, RUNNING, each.message) for each in in_force]
+    told = (*(each.message for each in found_at_boot if not each.is_wrong), *unknown)
     try:
         installed = read_inputs(target, receipt)
     except PolicyError as error:

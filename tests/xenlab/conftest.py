@@ -71,9 +71,10 @@ def drivers(policies):
 def boot(hypervisor, system, tmp_path_factory):
     """`with boot(policy, files) as box`: a box with further files in dom0."""
 
-    def start(policy, files=()):
+    def start(policy, files=(), network=()):
         folder = tmp_path_factory.mktemp("box")  # pytest keeps it, the console among it
-        return run_box(folder, hypervisor.read_bytes(), policy, system.kernel, system.initramfs(dict(files)))
+        initramfs = system.initramfs(dict(files))
+        return run_box(folder, hypervisor.read_bytes(), policy, system.kernel, initramfs, network)
 
     return start
 

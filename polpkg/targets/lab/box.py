@@ -22,7 +22,7 @@ from polpkg.targets.lab.pieces import QEMU
 from polpkg.targets.lab.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
 CONSOLE_FILE = "console"
@@ -150,10 +150,13 @@ class Box:
 
 
 @contextmanager
-def run_box(folder: Path, hypervisor: bytes, policy: bytes, kernel: bytes, initramfs: bytes) -> Generator[Box]:
+def run_box(
+    folder: Path, hypervisor: bytes, policy: bytes, kernel: bytes, initramfs: bytes, network: Sequence[str] = ()
+) -> Generator[Box]:
     """A machine that boots the hypervisor with the policy enforced; it is killed at the end, whatever happens.
 
-    Its files are written to `folder`.  Raises TargetError `not-bootable` for a hypervisor file of another form.
+    Its files are written to `folder`.  `network`: arguments of QEMU that give it one; it has none without them.  Raises
+    TargetError `not-bootable` for a hypervisor file of another form.
     """
     files = {"xen": unpack_hypervisor(hypervisor), "vmlinux": kernel, "initramfs": initramfs, "policy": policy}
     for name, content in files.items():
@@ -161,7 +164,7 @@ def run_box(folder: Path, hypervisor: bytes, policy: bytes, kernel: bytes, initr
     (folder / CONSOLE_FILE).touch()
     with (folder / "qemu").open("wb") as complaints:
         process = subprocess.Popen(
-            qemu_command(), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+            qemu_command(network), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
         )
     try:
         yield Box(process, folder)
@@ -182,12 +185,12 @@ def unpack_hypervisor(content: bytes) -> bytes:
     return unpacked
 
 
-def qemu_command() -> list[str]:
+def qemu_command(network: Sequence[str] = ()) -> list[str]:
     """How QEMU is called, in the folder of the files."""
     modules = f"vmlinux {DOM0_ARGUMENTS}".replace(",", ",,"), "initramfs", "policy"
-    devices = f"-display none -monitor none -nic none -serial file:{CONSOLE_FILE} -serial stdio"
+    devices = f"-display none -monitor none -serial file:{CONSOLE_FILE} -serial stdio"
     boot = ["-kernel", "xen", "-append", XEN_ARGUMENTS, "-initrd", ",".join(modules)]
-    return [QEMU, *MACHINE.split(), *devices.split(), *boot]
+    return [QEMU, *MACHINE.split(), *devices.split(), *(network or ("-nic", "none")), *boot]
 
 
 def _in_pieces(script: str) -> Iterator[str]:
