@@ -32,10 +32,12 @@ class Activating(NamedTuple):
     """How a change shall come into force on a host that runs.
 
     `now`: at once; else at the next boot.  `confirm_within`: seconds in which a person confirms it, 0: polpkg does.
+    `booleans`: those that shall have the value that they have after a boot, whatever they were set to.
     """
 
     now: bool = True
     confirm_within: int = 0
+    booleans: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def plan_activation(target: Target, wanted: WantedState, plan: Plan, how: Activa
 def _plan(begun: Activation, running: RunningXen, wanted: WantedState, plan: Plan) -> Activation:
     from polpkg.targets.live.in_force import find_in_force
     from polpkg.targets.live.known_policy import KnownPolicy
-    from polpkg.targets.live.preflight import check_late, find_loadable, plan_load, why_not_now
+    from polpkg.targets.live.preflight import changed_booleans, check_late, find_loadable, plan_load, why_not_now
     from polpkg.targets.live.running import Flask
 
     record = find_loadable(running.version, plan.policies)
@@ -104,7 +106,8 @@ def _plan(begun: Activation, running: RunningXen, wanted: WantedState, plan: Pla
         return replace(begun, reason=f"none of its policies is for Xen {running.version}, which runs")
     artifact = next(each for each in wanted.artifacts if each.abi_fingerprint == record.abi)
     new = KnownPolicy(artifact.files[POLICYDB_FILE], f"that of generation {plan.generation}")
-    if before is not None and before.sha256 == new.sha256 and not before.contradiction(running):
+    asked = begun.how.booleans
+    if _is_in_force(before, new, running) and not changed_booleans(running, before, new, asked):
         return replace(begun, is_in_force=True, reason="the policy is in force")
     if not begun.how.now:
         return replace(begun, reason="as it was asked for (--no-activate)")
@@ -112,7 +115,11 @@ def _plan(begun: Activation, running: RunningXen, wanted: WantedState, plan: Pla
     if reason := why_not_now(running, before, new):
         return replace(begun, reason=reason)
     devices = present_devices(begun.host.target, labels_in(wanted.system.get(DEVICES_UNIT, b"")))
-    return replace(begun, load=plan_load(running, before, new, devices))
+    return replace(begun, load=plan_load(running, before, new, devices, asked))
+
+
+def _is_in_force(before: KnownPolicy | None, new: KnownPolicy, running: RunningXen) -> bool:
+    return before is not None and before.sha256 == new.sha256 and not before.contradiction(running)
 
 
 def labels_in(unit: bytes) -> tuple[DeviceLabel, ...]:

@@ -103,6 +103,10 @@ def change_target(
         return prepare_change(context, target, request, project_folder)
 
     written = None if request.locked else project_folder
+    if request.booleans:
+        from polpkg.ops.activation import Activating
+
+        how = (how or Activating())._replace(booleans=frozenset(request.booleans))
     return carry_out(context, target, prepare, project_folder=written, dry_run=dry_run, agree=agree, how=how)
 
 

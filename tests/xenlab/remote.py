@@ -17,6 +17,9 @@ from typing import NamedTuple
 import pytest
 
 SSHD = "/usr/sbin/sshd"
+FLOCK = "/usr/bin/flock"
+"""The static busybox of Debian has none."""
+
 DRIVER = "e1000"
 PROGRAM = (
     "import sys; from polpkg.cli import boundary; from polpkg.targets.live import trial; "
@@ -78,7 +81,8 @@ class Remote:
 
     def files(self, root):
         """What dom0 needs: sshd with its libraries and keys, the driver, and all of the target `root`."""
-        found = {"bin/sshd": Path(SSHD).read_bytes(), "lab/driver.ko": self._driver, "lab/root.tar": _packed(root)}
+        found = {"bin/sshd": Path(SSHD).read_bytes(), "bin/flock": Path(FLOCK).read_bytes()}
+        found |= {"lab/driver.ko": self._driver, "lab/root.tar": _packed(root)}
         listed = subprocess.run(["ldd", SSHD], capture_output=True, text=True, check=True).stdout
         for line in listed.splitlines():
             if "=> /" in line:

@@ -98,16 +98,20 @@ def why_not_now(running: RunningXen, before: KnownPolicy | None, new: KnownPolic
 
 
 def plan_load(
-    running: RunningXen, before: KnownPolicy | None, new: KnownPolicy, devices: Iterable[DeviceLabel] = ()
+    running: RunningXen,
+    before: KnownPolicy | None,
+    new: KnownPolicy,
+    devices: Iterable[DeviceLabel] = (),
+    asked: frozenset[str] = frozenset(),
 ) -> Load:
-    """What loading `new` takes, where `before` is in force.
+    """What loading `new` takes, where `before` is in force; `asked` as in `changed_booleans`.
 
     Raises TargetError `label-in-use` when the label of a running domain or of a device would be lost.
     """
     labelled = tuple(devices)
     if before is not None:
         check_labels_in_use((LabelInUse(d.label, str(d)) for d in running.domains), before.linked, new.linked)
-    changed = _changed_booleans(running, before, new)
+    changed = changed_booleans(running, before, new, asked)
     wanted = changed if new.may_set_booleans(running.domain0.type_name) else {}
     kept = {
         name: value
@@ -120,14 +124,21 @@ def plan_load(
     return Load(new, before, wanted, kept, labelled, tuple(notes))
 
 
-def _changed_booleans(running: RunningXen, before: KnownPolicy | None, new: KnownPolicy) -> dict[str, bool]:
-    """A reload carries values over by name, so a value that changed in the packages has to be set."""
+def changed_booleans(
+    running: RunningXen, before: KnownPolicy | None, new: KnownPolicy, asked: frozenset[str] = frozenset()
+) -> dict[str, bool]:
+    """The booleans to set: a load carries values over by name, so one whose value at boot changed keeps the old one.
+
+    `asked`: those that shall have their value at boot in any case.
+    """
     if before is None or running.booleans is None:
         return {}
     return {
         name: value
         for name, value in new.booleans.items()
-        if before.booleans.get(name, value) is not value and running.booleans.get(name) is not value
+        if name in running.booleans
+        and running.booleans[name] is not value
+        and (name in asked or before.booleans.get(name, value) is not value)
     }
 
 
