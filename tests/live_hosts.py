@@ -10,11 +10,13 @@ gone becomes `unlabeled_t` and is seen no more, and `xl` tells no reason but "Op
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from polpkg.errors import HostError, PolicyError
@@ -218,13 +220,17 @@ class LiveHostFiles(TreeTarget):
         program = shutil.which(words[0], path=path)
         if program is None:
             return Completed(127, b"", b"not found\n")
-        environment = {"PATH": path, "LC_ALL": "C"}
-        ended = subprocess.run(
-            [program, *words[1:]], input=stdin, capture_output=True, check=False, timeout=timeout, env=environment
-        )
+        ended = self._run_here(words) if words[0] in TOOLS else _run_there([program, *words[1:]], path, stdin, timeout)
         if words[1:2] == ["loadpolicy"] and self.after_load:
             self.after_load()
-        return Completed(ended.returncode, ended.stdout, ended.stderr)
+        return ended
+
+    def _run_here(self, words):
+        """A tool, without a process: those are for the guard."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            status = run_tool(self.folder, words[0], words[1:])
+        return Completed(status, out.getvalue().encode(), err.getvalue().encode())
 
     def wait_for_guard(self, phase, seconds=30):
         """Until the trial is in this phase."""
@@ -235,3 +241,9 @@ class LiveHostFiles(TreeTarget):
         while not path.exists():
             assert monotonic() < end, f"the guard did not come to `{phase}`: {list(path.parent.iterdir())}"
             sleep(0.1)
+
+
+def _run_there(words, path, stdin, timeout):
+    environment = {"PATH": path, "LC_ALL": "C"}
+    ended = subprocess.run(words, input=stdin, capture_output=True, check=False, timeout=timeout, env=environment)
+    return Completed(ended.returncode, ended.stdout, ended.stderr)

@@ -65,7 +65,7 @@ _START = """
 if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
    systemd-run --quiet --collect --setenv=PATH="$PATH" sh {script} >/dev/null 2>&1; then exit 0; fi
 if command -v setsid >/dev/null 2>&1; then detached=setsid; else detached=; fi
-nohup $detached sh {script} </dev/null >/dev/null 2>&1 &
+(trap '' HUP; exec $detached sh {script} </dev/null >/dev/null 2>&1) &
 """
 
 _WATCH = """
