@@ -14,7 +14,9 @@ NEW = f"{CONTEXT}vmv_later_t"
 FLASK = ("flask-get-bool", "flask-set-bool", "flask-label-pci", "flask-loadpolicy")
 CUT = """#!/bin/sh
 /sbin/xl.real "$@"; status=$?
-if [ "$1" = loadpolicy ] && [ -e /tmp/cut ]; then rm /tmp/cut; ifconfig eth0 down; fi
+if [ "$1" = loadpolicy ] && [ -e /tmp/cut ]; then
+  ifconfig eth0 down; . /tmp/cut; rm /tmp/cut
+fi
 if [ "$1" = loadpolicy ] && [ -e /tmp/hang ]; then rm /tmp/hang; sleep 600; fi
 exit $status
 """
@@ -83,15 +85,16 @@ def test_a_type_in_use_is_not_removed(host, remote):
     host.sh("xl pause stordom && xl unpause stordom")
 
 
-def test_a_connection_that_is_cut_by_the_change(host, remote):
+@pytest.mark.parametrize("more", ["true", "killall sshd"], ids=["network", "network-and-sshd"])
+def test_a_connection_that_is_cut_by_the_change(host, remote, more):
     """The network goes down as soon as the policy is loaded; nobody is there, and the host goes back by itself."""
     file = boot_file(host)
-    host.sh("touch /tmp/cut")
+    host.sh(f"echo {more} >/tmp/cut")
     process = remote.start("remove", "vmv", "--instance", "later", "--yes", looking=25)
     wait_for(host, "reverted", 120)
     assert knows(host, NEW)
     assert host.sh("ifconfig eth0 | grep -c RUNNING || true") == "0"
-    host.sh("ifconfig eth0 up")
+    host.sh("ifconfig eth0 up; killall sshd; /bin/sshd -f /etc/ssh/config" if more != "true" else "ifconfig eth0 up")
     done = remote.finish(process)
     assert (done.code, done.document["error"]["code"]) == (8, "probe-failed"), done.document
     assert boot_file(host) == file

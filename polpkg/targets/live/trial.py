@@ -53,6 +53,9 @@ _GRACE = 30
 _BETWEEN = 2.0
 """Seconds between two attempts to reach a host that is cut off."""
 
+_TURN = 0.5
+"""Seconds between two looks at what the guard does."""
+
 _TOLD = 4
 """How many lines of Xen's log an error has."""
 
@@ -78,7 +81,10 @@ def try_policy(
         if reason := _load(host.commands):
             disarm(host.target)
             raise _refused(host, reason, log)
-        wrong = [*_settle(host.commands, load), *find_wrong(host.connect().commands, running, load)]
+        again = host.connect()
+        wrong = [*_settle(again.commands, load), *find_wrong(again.commands, running, load)]
+        if not wrong and again.target.stat(phase_path(ARMED)) is None:
+            wrong = [f"to look at it took longer than {trial.seconds} seconds"]
     except TargetError as error:  # the new policy may be what cut the connection
         wrong = [f"{host.target.name} cannot be reached any more: {error.message}"]
     if wrong:
@@ -197,9 +203,9 @@ def bring_back(host: LiveHost) -> bool | None:
     for connect in (lambda: host, host.connect):
         try:
             at = connect()
-            if not change_phase(at.commands, ARMED, REVERTING):
-                return at.target.stat(phase_path(REVERTED)) is not None
-            return revert_now(at.commands)
+            if change_phase(at.commands, ARMED, REVERTING):
+                return revert_now(at.commands)
+            return _wait_for_guard(at.target)
         except TargetError:  # this connection is gone; the next one is a new one
             continue
     return None
@@ -211,13 +217,22 @@ def _wait_for_host(host: LiveHost, seconds: int) -> bool | None:
     while time.monotonic() < end:
         time.sleep(_BETWEEN)
         try:
-            target = host.connect().target
-            for phase, ended in ((REVERTED, True), (STUCK, False)):
-                if target.stat(phase_path(phase)) is not None:
-                    return ended
+            return _wait_for_guard(host.connect().target, end)
         except TargetError:  # not yet
             continue
     return None
+
+
+def _wait_for_guard(target: Target, end: float = 0.0) -> bool:
+    """Whether the guard, which has taken the matter over, brought the old policy back.  Raises TargetError."""
+    end = end or time.monotonic() + _GRACE
+    while True:
+        for phase, ended in ((REVERTED, True), (STUCK, False)):
+            if target.stat(phase_path(phase)) is not None:
+                return ended
+        if time.monotonic() > end:
+            return False
+        time.sleep(_TURN)
 
 
 def _refused(host: LiveHost, reason: str, before: str) -> ApplyError:
