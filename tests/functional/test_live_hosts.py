@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from live_hosts import LiveHostFiles
 
+from polpkg.errors import ApplyError
 from polpkg.targets.live import trial
 
 BOOT = "boot/xenpolicy-4.17-amd64"
@@ -291,3 +292,101 @@ def test_options_that_disagree(host, on):
     done = on("install", "stordom", "--no-activate", "--confirm-within", "1m", "--json")
     assert (done.code, done.document["error"]["code"]) == (2, "options-disagree")
     assert on("install", "stordom", "--confirm-within", "5s").code == 2
+
+
+def test_a_look_that_comes_too_late(host, on, monkeypatch):
+    """The connection slept until the guard had done its work; nothing is put in place."""
+    monkeypatch.setattr(trial, "LOOKING", 1)
+    before = host.xen.loaded
+    host.after_load = lambda: host.wait_for_guard("reverted")
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "probe-failed")
+    assert "took longer than 1 seconds" in done.document["error"]["message"]
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+
+
+def test_a_label_that_is_lost(host, on, monkeypatch):
+    """Whatever Xen does with a policy: what is seen afterwards counts."""
+    before = host.xen.loaded
+
+    def lose():
+        host.after_load = None
+        domains = host.xen.state["domains"]
+        host.xen.change(domains=[domains[0], [1, "web", "system_u:system_r:unlabeled_t"]])
+
+    host.after_load = lose
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "probe-failed")
+    assert "domain 1 (web) cannot be seen any more" in done.document["error"]["message"]
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+
+
+def test_a_guest_that_ends_meanwhile_is_no_reason(host, on):
+    host.after_load = lambda: host.xen.stop("web")
+    assert on("install", "stordom").code == 0
+
+
+def test_nothing_is_loaded_without_a_guard(host, on, monkeypatch):
+    monkeypatch.setattr("polpkg.targets.live.guard._START", "true")
+    monkeypatch.setattr("polpkg.targets.live.guard._STARTING", 0)
+    before = host.xen.loaded
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (6, "no-guard")
+    assert (host.xen.loaded, boot_file(host), live_folder(host) & {"armed"}) == (before, before, set())
+
+
+def test_what_fails_after_the_load_takes_it_back(host, on, monkeypatch):
+    def fail(*_, **__):
+        raise ApplyError("apply-failed", "the disk is full")
+
+    monkeypatch.setattr("polpkg.targets.apply.apply_plan", fail)
+    before = host.xen.loaded
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "apply-failed")
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+
+
+def test_devices_are_labelled_again(host, on):
+    address = "0000:03:00.0"
+    assert on("install", "netdom", "--set", f"pci={address}").code == 0
+    assert host.xen.state["labels"] == [], "there is no such device"
+    (Path(host.root) / "sys/bus/pci/devices" / address).mkdir(parents=True)
+    done = on("install", "stordom", "--json")
+    context = "system_u:object_r:netdom_device_t"
+    assert (done.code, done.document["live"]["devices"]) == (0, {address: context})
+    assert host.xen.state["labels"] == [[address, context]]
+    host.xen.change(labels=[])
+    assert on("remove", "stordom", "--confirm-within", "10s").code == 0
+    host.xen.change(labels=[])
+    host.wait_for_guard("reverted")
+    assert host.xen.state["labels"] == [[address, context]]
+
+
+def test_probe_tells_of_domains(host, on):
+    done = on("probe", "--json")
+    assert [each["label"] for each in done.document["live"]["domains"]][1] == "system_u:system_r:domU_t"
+    assert "domain 1 (web): system_u:system_r:domU_t" in on("probe").out
+
+
+def test_permissive_mode_is_told(host, on):
+    host.xen.change(enforcing=False)
+    assert "permissive mode" in words(on("status"))
+    assert on("verify", "--json").document["drift"][0]["kind"] == "permissive-mode"
+
+
+def test_the_first_change_of_a_host_with_a_policy_of_its_own(host, on):
+    """Nothing of polpkg is there; the policy in /boot is the one in force."""
+    shutil.rmtree(Path(host.root) / "var")
+    shutil.rmtree(Path(host.root) / "etc")
+    done = on("install", "vmv", "netdom", "stordom", "--json")
+    assert (done.code, done.document["live"]["outcome"]) == (0, "loaded"), done.document
+    assert done.document["live"]["in_force"] == f"/{BOOT}"
+    assert host.xen.loaded == boot_file(host)
+
+
+def test_first_change_without_a_known_policy(host, on):
+    shutil.rmtree(Path(host.root) / "var")
+    (Path(host.root) / BOOT).unlink()
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["live"]["outcome"]) == (0, "staged")
+    assert "is not known" in done.document["live"]["reason"]
