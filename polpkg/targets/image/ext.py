@@ -221,10 +221,11 @@ class ExtFileSystem:
     def _descriptor_place(self, group: int) -> int:
         block, position = divmod(group, self._size // self._descriptor_size)
         if not self._incompat & _META_BG or block < self._first_meta:
-            return (self._first + 1 + block) * self._size + position * self._descriptor_size
+            return (_SUPERBLOCK // self._size + 1 + block) * self._size + position * self._descriptor_size
         first_group = block * (self._size // self._descriptor_size)
         begin = self._first + first_group * self._blocks_per_group()
-        has_super = first_group in {0, 1} or any(_is_power(first_group, base) for base in (3, 5, 7))
+        has_super = int(first_group in {0, 1} or any(_is_power(first_group, base) for base in (3, 5, 7)))
+        has_super += not block and not self._first and self._size == _SUPERBLOCK  # bigalloc counts from block 0
         return (begin + has_super) * self._size + position * self._descriptor_size
 
     def _blocks_per_group(self) -> int:
