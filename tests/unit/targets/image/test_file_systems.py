@@ -61,7 +61,9 @@ def tree(tmp_path_factory):
 @pytest.mark.parametrize(
     ("block", "options"),
     [(1024, "ext2"), (4096, "ext3"), (1024, "ext4"), (4096, "ext4"), (2048, "ext4 -O ^64bit"),
-     (1024, "ext4 -O ^extent,^64bit"), (1024, "ext4 -O bigalloc"), (1024, "ext4 -O bigalloc,meta_bg,^resize_inode"), (1024, "ext4 -O meta_bg,^resize_inode"), (4096, "ext4 -I 128"), (4096, "ext4 -O bigalloc -C 16384"),
+     (1024, "ext4 -O ^extent,^64bit"), (1024, "ext4 -O bigalloc"),
+     (1024, "ext4 -O bigalloc,meta_bg,^resize_inode"), (1024, "ext4 -O meta_bg,^resize_inode"), (4096, "ext4 -I 128"),
+     (4096, "ext4 -O bigalloc -C 16384"),
      (1024, "ext4 -O metadata_csum_seed"), (1024, "ext2 -O ^filetype"), (1024, "ext2 -r 0")],
 )  # fmt: skip
 def test_ext_is_read_as_it_was_written(tmp_path, tree, block, options):
