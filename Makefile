@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := . plugins/vmv plugins/netdom plugins/stordom
-ORACLES := m4 checkpolicy secilc seinfo grub-mkconfig
+ORACLES := m4 checkpolicy secilc seinfo grub-mkconfig sshd
 XENLAB := xen-utils-4.17 xen-utils-common xenstore-utils busybox-static libxenmisc4.17 libxencall1 libxendevicemodel1 \
 	libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 \
 	libnl-3-200 libnl-route-3-200 libuuid1
@@ -17,7 +17,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench bench-compile fuzz faults coverage xenlab oracles clean
+.PHONY: help demo test check format bench bench-compile fuzz faults cuts coverage xenlab oracles clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -57,6 +57,10 @@ fuzz: $(VENV)/development ## Fuzz everything that reads what strangers wrote, FU
 
 faults: $(VENV)/development ## Cut 2,000 changes of a tree off at random system calls (FAULTS=n), and see that each holds
 	$(BIN)/python tests/random_faults.py $(FAULTS)
+	$(TOOK)
+
+cuts: $(VENV)/development ## Cut the connection to a host at 1,000 random bytes of changes (CUTS=n), and see that each holds
+	$(BIN)/python tests/random_cuts.py $(CUTS)
 	$(TOOK)
 
 bench-compile: $(VENV)/development ## Compile up to 1,000 verifiers with 10 guests each, beside checkpolicy and secilc (SIZES=changed: one package of 100 changed)
@@ -104,7 +108,7 @@ oracles:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing$$missing ..."; \
 		export DEBIAN_FRONTEND=noninteractive; \
-		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools grub-common' \
+		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools grub-common openssh-server' \
 			</dev/null >/dev/null || echo "Could not install them."; \
 	fi; \
 	for tool in $(ORACLES); do command -v $$tool >/dev/null || echo "$$tool is missing: tests that need it are skipped"; done

@@ -172,7 +172,9 @@ class Session:
             status = self._process.wait(_GOODBYE)
         except subprocess.TimeoutExpired:
             return SessionEnd(None, "it closed the connection")
-        while not drained:
+        poll = select.poll()  # a connection that ssh shares with others may keep the stream open for ever
+        poll.register(self._err, select.POLLIN)
+        while not drained and poll.poll(0):
             drained = not errors.receive(self._err)
         return SessionEnd(status, bytes(errors.received).decode("utf-8", "replace").strip())
 
