@@ -63,6 +63,7 @@ VERBS: dict[str, Verb] = {
     "adopt": Verb(TARGET, "Keep the policies that a target had before, as generation 0."),
     "confirm": Verb(TARGET, "Say that the current generation booted well."),
     "verify": Verb(TARGET, "See whether a target still is what was installed."),
+    "doctor": Verb(TARGET, "Say in plain words what of a target will not work, and why."),
     "functions": Verb(TARGET, "Show who owns each function, what dom0 still holds, and why."),
     "labels": Verb(TARGET, "Show the labels of every role, with the lines for xl.cfg."),
     "devices": Verb(TARGET, "Find the devices of a machine, and who is to drive them."),
