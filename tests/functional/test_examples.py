@@ -39,6 +39,9 @@ SAYS = {
 NEEDS = {"ansible": "ansible-playbook"}
 PLACES = {"POLPKG_COLLECTION": str(EXAMPLES.parent / "plugins/ansible"), "LC_ALL": "C.UTF-8"}
 
+BUILDERS = ("mmdebstrap", "mkosi", "packer", "yocto", "imagebuilder", "chroot", "other-builders")
+"""Those are run by test_builders.py."""
+
 
 @pytest.fixture
 def example(tmp_path):
@@ -60,7 +63,7 @@ def example(tmp_path):
 def test_every_example_is_known_here_and_listed():
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     listed = (EXAMPLES / "README.md").read_text()
-    assert folders == set(SAYS)
+    assert folders == {*SAYS, *BUILDERS}
     assert all(f"`{name}/`" in listed for name in folders)
 
 
