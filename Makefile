@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := . plugins/vmv plugins/netdom plugins/stordom
-ORACLES := m4 checkpolicy secilc seinfo grub-mkconfig sshd mmdebstrap faketime
+ORACLES := m4 checkpolicy secilc seinfo grub-mkconfig sshd mmdebstrap faketime mcopy qemu-img
 XENLAB := xen-utils-4.17 xen-utils-common xenstore-utils busybox-static libxenmisc4.17 libxencall1 libxendevicemodel1 \
 	libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 \
 	libnl-3-200 libnl-route-3-200 libuuid1
@@ -108,7 +108,7 @@ oracles:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing$$missing ..."; \
 		export DEBIAN_FRONTEND=noninteractive; \
-		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools grub-common openssh-server mmdebstrap faketime' \
+		timeout 600 sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends m4 checkpolicy secilc setools grub-common openssh-server e2fsprogs fdisk dosfstools mtools qemu-utils mmdebstrap faketime' \
 			</dev/null >/dev/null || echo "Could not install them."; \
 	fi; \
 	for tool in $(ORACLES); do command -v $$tool >/dev/null || echo "$$tool is missing: tests that need it are skipped"; done

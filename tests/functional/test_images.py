@@ -476,3 +476,112 @@ def as_nobody(folder, *words):
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
     command = [*nobody, sys.executable, "-m", "polpkg", *map(str, words)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False)
+
+
+def test_an_image_gets_what_a_tree_gets(call, make, tmp_path, monkeypatch, hypervisor):
+    """The same commands on a tree and on an image with GRUB: the same files, links and modes."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    files = {
+        XEN: hypervisor,
+        "/etc/default/grub": b"GRUB_DISTRIBUTOR=Debian\n",
+        "/etc/grub.d/20_linux_xen": b"#!/bin/sh\n",
+        "/boot/grub/grub.cfg": b"# grub.cfg\n",
+        "/boot/vmlinuz-6.1.0-18-amd64": b"kernel",
+        "/boot/initrd.img-6.1.0-18-amd64": b"initrd",
+    }
+    image = make(files=files, fstab=False)
+    root = tmp_path / "tree"
+    for folder in ("etc", "usr", "boot", "var/lib"):
+        (root / folder).mkdir(parents=True)
+    for path, content in files.items():
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (root / path[1:]).write_bytes(content)
+    for words in (["install", "vmv"], ["confirm"], ["install", "netdom"], ["rollback"], ["remove", "vmv"]):
+        for place in (["--root", root], ["--image", image.path]):
+            done = call(*words, *place)
+            assert done.code == 0, done.err
+    image.fsck()
+    dumped = tmp_path / "dumped"
+    dumped.mkdir()
+    image.debugfs(f"rdump / {dumped}")
+    found, expected = (listing(each) for each in (dumped, root))
+    assert "etc/grub.d/09_polpkg" in found
+    assert found == expected
+    probes = [call("probe", *place, "--json").document for place in (["--root", root], ["--image", image.path])]
+    assert {**probes[0], "target": ""} == {**probes[1], "target": ""}
+
+
+def listing(root):
+    left_out = {"lost+found", "var/lib/polpkg/lock"}
+    names = {str(each.relative_to(root)): each for each in root.rglob("*")}
+    return {name: what_is(each) for name, each in names.items() if name not in left_out}
+
+
+def what_is(path):
+    if path.is_symlink():
+        return str(path.readlink())
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return (mode, path.read_bytes() if path.is_file() else None)
+
+
+class TestKernel:
+    """What the kernel has to say, where root may mount an image."""
+
+    @pytest.fixture
+    def mount(self, tmp_path):
+        mounted = []
+
+        def mount(image, options="ro"):
+            folder = tmp_path / f"mounted-{len(mounted)}"
+            folder.mkdir()
+            where = f"loop,offset={image.root[0]},sizelimit={image.root[1]},{options}"
+            done = attempt("mount", "-o", where, image.path, folder)
+            if done.returncode:
+                pytest.skip(f"cannot mount: {done.stderr.decode().strip()}")
+            mounted.append(folder)
+            return folder
+
+        yield mount
+        for folder in mounted:
+            attempt("umount", folder)
+
+    @pytest.mark.parametrize("root", ["ext2", "ext3", "ext4"])
+    def test_the_kernel_finds_what_was_written(self, call, make, mount, root):
+        image = make(ImageKind("gpt", 512, root))
+        assert call("install", "vmv", "--image", image.path).code == 0
+        folder = mount(image, "rw")
+        assert (folder / POLICY[1:]).read_bytes() == policy_of(image)
+        assert (folder / "var/lib/polpkg/current/policy.lock").read_bytes() == image.read("/etc/polpkg/policy.lock")
+        (folder / "var/lib/polpkg/more").write_bytes(b"x" * 100_000)
+        assert (folder / "etc/polpkg").stat().st_uid == 0
+
+    @pytest.mark.parametrize("root", ["ext3", "ext4"])
+    def test_a_journal_that_the_kernel_left(self, call, make, mount, tmp_path, root):
+        """The image as it is while it is mounted: what a machine leaves that loses its power."""
+        image = make(ImageKind("gpt", 512, root))
+        folder = mount(image, "rw")
+        for n in range(50):
+            (folder / f"etc/file-{n}").write_bytes(b"%d" % n * 1000)
+        (folder / "boot/xen-4.22-amd64.gz").write_bytes(build_hypervisor("4.22.0"))
+        (folder / "etc/file-7").unlink()
+        run("sync", "-f", folder)
+        crashed = image._replace(path=tmp_path / "crashed.img")
+        shutil.copy(image.path, crashed.path)
+        assert "needs_recovery" in crashed.debugfs("features")
+        before = digest(crashed.path)
+        found = call("probe", "--image", crashed.path, "--json").document["hypervisors"]
+        assert len(found) == 2
+        assert digest(crashed.path) == before
+        assert call("install", "vmv", "--image", crashed.path).code == 0
+        crashed.fsck()
+        assert crashed.read("/etc/file-7") is None
+        assert crashed.read("/etc/file-49") == b"49" * 1000
+        assert policy_of(crashed)
+        assert crashed.read("/boot/xenpolicy-4.22-amd64")
+
+    def test_what_is_mounted_is_in_use(self, call, make, mount):
+        image = make()
+        mount(image)
+        done = call("install", "vmv", "--image", image.path, "--json")
+        assert done.document["error"]["code"] == "image-in-use"
+        assert "/dev/loop" in done.document["error"]["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
@@ -46,9 +47,12 @@ class Disk:
     def extract(self, start: int, size: int) -> RawFile:
         """The `size` bytes of the disk from `start` on, in a file without a name, which nobody has to remove.
 
-        Raises OSError and TargetError.
+        Beside the image where that can be, since there is room for a copy, and /tmp may be memory.  Raises OSError and
+        TargetError.
         """
-        with tempfile.TemporaryFile(prefix="polpkg-") as file:
+        folder = str(Path(self.path).parent)
+        beside = folder if os.access(folder, os.W_OK | os.X_OK) else None
+        with tempfile.TemporaryFile(prefix=".polpkg-", dir=beside) as file:
             part = RawFile(os.dup(file.fileno()), f"a part of {self.path}")
         os.ftruncate(part.descriptor, size)
         if self.is_raw:

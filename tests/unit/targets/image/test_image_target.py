@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from disk_images import ImageKind, build_image
+from disk_images import ImageKind, build_image, run
 
 from polpkg.errors import TargetError
 from polpkg.targets.image.replacing import copy_name
@@ -16,7 +16,9 @@ from polpkg.targets.image.target import ImageTarget, open_image
 
 @pytest.fixture
 def image(tmp_path):
-    return build_image(tmp_path / "disk.img", ImageKind(""), {"/boot/file": b"old", "/boot/link": "file"})
+    return build_image(
+        tmp_path / "disk.img", ImageKind(""), {"/boot/file": b"old", "/boot/link": "file", "/boot/other": b""}
+    )
 
 
 def test_a_change_is_visible_to_others_only_when_the_lock_is_let_go(image):
@@ -177,4 +179,14 @@ def test_names_on_fat_are_the_same_in_capitals(tmp_path):
     target.write("/boot/xen.cfg", b"new")
     assert image.read("/XEN.CFG", "boot") == b"new"
     assert len(target.list("/boot")) == 1
+    image.fsck()
+
+
+def test_attributes_of_other_files_stay(image):
+    """Labels of SELinux among them; a file that is replaced has those of a new one, as on a host."""
+    label = "system_u:object_r:boot_t:s0"
+    run("debugfs", "-w", "-R", f"ea_set /boot/other security.selinux {label}", image.path)
+    target = open_image(str(image.path))
+    target.write("/boot/file", b"new")
+    assert label in image.debugfs("ea_get /boot/other security.selinux")
     image.fsck()
