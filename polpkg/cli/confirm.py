@@ -22,7 +22,7 @@ def command(
     console: Console,
     place: PlaceOptions,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Also when it was tried and given up.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also when it was given up, or not booted yet.")] = False,
 ) -> ExitCode | None:
     """Say that the current generation booted well.
 
@@ -37,7 +37,7 @@ def command(
     """
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.confirm import confirm_target
-    from polpkg.ops.loading import confirm_waiting
+    from polpkg.ops.loading import check_booted, confirm_waiting
     from polpkg.targets.plan_text import plan_document
 
     context = make_context(console)
@@ -45,6 +45,8 @@ def command(
     waiting = confirm_waiting(context, target, dry_run=dry_run)
     if waiting is not None:
         return _tell_waiting(console, waiting, target.name, dry_run=dry_run)
+    if not force:
+        check_booted(target)
     found = confirm_target(context, target, dry_run=dry_run, force=force)
     changed = not found.plan.is_empty
     document: dict[str, Any] = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.diagnostics import Diagnostic, Severity
 from polpkg.errors import ApplyError, PolpkgError, TargetError
 from polpkg.targets.live.host import find_live_host
 
@@ -116,7 +117,7 @@ def _try(context: Context, activation: Activation, load: Load, trial: Trial) -> 
     unit = host.target.read(DEVICES_UNIT) if host.target.stat(DEVICES_UNIT) else b""
     labelled = present_devices(host.target, labels_in(unit))
     try:
-        try_policy(host, running, load, trial, current_link(host.target), labelled, context.say)
+        try_policy(host, running, load, trial, current_link(host.target), labelled, _telling(context))
     except ApplyError as error:
         _close(host, trial, error)
         raise
@@ -146,7 +147,7 @@ def _taken_back(
     from polpkg.targets.live.trial import take_back
 
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
-    ended = take_back(host, trial, [reason], context.say)
+    ended = take_back(host, trial, [reason], _telling(context))
     _close(host, trial, ended)
     if ended.code == "revert-failed":
         return ended
@@ -193,6 +194,28 @@ def confirm_waiting(context: Context, target: Target, *, dry_run: bool = False) 
             _refuse_late(target, ending)
             return None
         return _confirm(context, host, ending.trial)
+
+
+def check_booted(target: Target) -> None:
+    """Raises TargetError `not-booted` when the host was not started since its generation was put in place.
+
+    That a policy is in force does not show that the machine boots with it, which is what is confirmed.
+    """
+    host = find_live_host(target)
+    if host is None:
+        return
+    from polpkg.targets.boot.trial import Trial, read_trial
+    from polpkg.targets.live.record import read_record
+    from polpkg.targets.live.running import read_boot
+
+    record = read_record(target)
+    if record is None or read_trial(target) is not Trial.STAGED or record.boot != read_boot(host.commands):
+        return
+    raise TargetError(
+        "not-booted",
+        f"{target.name} was not started since the current generation was put in place: nobody knows whether it boots",
+        hint="confirm it after the next boot; --force confirms it now",
+    )
 
 
 def _refuse_late(target: Target, ending: Ending) -> None:
@@ -248,11 +271,20 @@ def finish_interrupted(context: Context, target: Target) -> None:
                 hint="`polpkg confirm` keeps it; without that it is taken back when its time is up",
             )
         if ending is not None:
-            context.say(f"{ending.trial.what}: {told(ending.outcome)}")
+            _telling(context)(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
     from polpkg.targets.recovery import recover
 
     if (recovery := recover(target)) is not None:
         context.say(f"a change that was interrupted was {recovery.outcome}")
+
+
+def _telling(context: Context) -> Callable[[str], None]:
+    """What says something that nobody should miss."""
+
+    def tell(text: str) -> None:
+        context.warn([Diagnostic("host-trial", text, severity=Severity.WARNING)])
+
+    return tell
 
 
 _TOLD = {

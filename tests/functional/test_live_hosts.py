@@ -257,6 +257,7 @@ def test_polpkg_dies_while_it_looks(host, on, monkeypatch):
     assert "it is being tried" in words(on("status"))
     done = on("sync", "--json")
     assert done.code == 0
+    assert "warning[host-trial]: ssh://box: install stordom: its policy was taken back" in done.err
     assert (host.xen.loaded, boot_file(host)) == (before, before)
     assert on("status", "--json").document["live"]["last"]["outcome"] == "undone"
 
@@ -390,3 +391,19 @@ def test_first_change_without_a_known_policy(host, on):
     done = on("install", "stordom", "--json")
     assert (done.code, done.document["live"]["outcome"]) == (0, "staged")
     assert "is not known" in done.document["live"]["reason"]
+
+
+def test_what_did_not_boot_is_not_confirmed(host, on, call):
+    """With GRUB: the first confirmation makes a way back, the second one has to wait for a boot."""
+    scripts = Path(host.root) / "etc/grub.d"
+    scripts.mkdir()
+    (scripts / "00_header").write_text("#!/bin/sh\n")
+    assert on("confirm").code == 0
+    assert on("install", "stordom").code == 0
+    done = on("confirm", "--json")
+    assert (done.code, done.document["error"]["code"]) == (6, "not-booted")
+    booted = Path(host.root) / "boot/polpkg/grubenv"
+    host.xen.boot(boot_file(host))
+    booted.write_bytes(booted.read_bytes().replace(b"staged", b"booted"))
+    assert on("status", "--json").document["live"]["current"] is True
+    assert on("confirm").code == 0
