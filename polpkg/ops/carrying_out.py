@@ -12,13 +12,14 @@ from polpkg.ops.project_files import ProjectFiles
 from polpkg.targets.generations import current_generation, usable_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from polpkg.diagnostics import Diagnostic
     from polpkg.ops.activation import Activating, Activation
     from polpkg.ops.context import Context
     from polpkg.ops.review import PolicyReview
+    from polpkg.targets.boot.path import BootOnce
     from polpkg.targets.plan import Plan
     from polpkg.targets.receipt import Receipt
     from polpkg.targets.target import Target
@@ -150,13 +151,36 @@ def _follow(context: Context, prepared: Prepared, outcome: Outcome, project_fold
         context.warn(context.plugins.generation_committed(outcome.receipt))
 
 
+def _tell_firmware(context: Context, target: Target, once: Sequence[BootOnce]) -> None:
+    """Have the firmware try what is new at the next boot; when it cannot, that takes the confirmed policy."""
+    from polpkg.targets.live.host import find_live_host
+
+    host = find_live_host(target) if once else None
+    if host is None:
+        return
+    from polpkg.diagnostics import Diagnostic, Severity
+    from polpkg.targets.boot.firmware import boot_once
+
+    for each in once:
+        try:
+            boot_once(host.commands, each)
+        except TargetError as error:
+            hint = f"start `{each.arguments}` in the EFI shell to try the new one"
+            message = f"the next boot takes the confirmed policy: {error.message}"
+            context.warn([Diagnostic("not-tried-at-boot", message, hint=hint, severity=Severity.WARNING)])
+
+
 def _bring_about(context: Context, target: Target, prepared: Prepared, activation: Activation | None) -> Receipt | None:
     from polpkg.targets.apply import apply_plan
 
     plan, wanted = prepared.plan, prepared.wanted
 
     def apply() -> Receipt | None:
-        return current_generation(target) if plan.is_empty else apply_plan(target, plan, wanted)
+        if plan.is_empty:
+            return current_generation(target)
+        receipt = apply_plan(target, plan, wanted)
+        _tell_firmware(context, target, wanted.boot.once)
+        return receipt
 
     if activation is None:
         return apply()

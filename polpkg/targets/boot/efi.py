@@ -1,6 +1,8 @@
 """`xen.efi` started by the firmware: its configuration names a policy in the same directory (`xsm=`).
 
-There is no booting once: a section of polpkg's own boots the confirmed policy when a person chooses it.  A program that
+A section of polpkg's own boots the confirmed policy.  On a host that runs, that section is the default while a new
+policy is tried, which the firmware boots once (`firmware`); in a tree or an image nobody can tell the firmware, and a
+person chooses the section.  A program that
 has its configuration or its policy inside takes these and nothing else: see `unified`.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.targets.boot.naming import policy_name_for_efi
-from polpkg.targets.boot.path import BootFileContent, BootFinding, SetUp, placed_by, xen_options
+from polpkg.targets.boot.path import BootFileContent, BootFinding, BootOnce, SetUp, placed_by, xen_options
 from polpkg.targets.layout import BOOT, fallback_path
 
 if TYPE_CHECKING:
@@ -38,12 +40,11 @@ class EfiBootPath:
     def set_up(self, target: Target, served: Sequence[Served]) -> SetUp:
         """The configuration of each program with its policy, and the confirmed policies."""
         files: dict[str, BootFileContent] = {}
-        notes: list[str] = []
-        for each in placed_by(self, served):
-            found = _set_up(target, each)
-            files |= found.files
-            notes += found.notes
-        return SetUp(files, tuple(notes))
+        found = [_set_up(target, each) for each in placed_by(self, served)]
+        for each in found:
+            files |= each.files
+        notes = tuple(note for each in found for note in each.notes)
+        return SetUp(files, notes, tuple(once for each in found for once in each.once))
 
     def inspect(self, target: Target, served: Sequence[Served]) -> Iterable[BootFinding]:
         """What keeps a program from its policy; a configuration that is not as it should be is drift already."""
@@ -85,10 +86,27 @@ def _set_up(target: Target, served: Served) -> SetUp:
     config.change("" if is_inside else _file_name(served.policy), xen_options(served.version))
     fallback = fallback_path(served.policy)
     config.set_fallback(None if served.fallback is None or is_inside else _file_name(fallback))
+    once = () if is_inside else _try_once(target, served, config)
     files = {**unified.files, path: BootFileContent(config.content, is_last=True)}
     if served.fallback is not None and not is_inside:
         files[fallback] = BootFileContent(served.fallback)
-    return SetUp(files, (*unified.notes, *about_mode(path, config, served.version)))
+    return SetUp(files, (*unified.notes, *about_mode(path, config, served.version)), once)
+
+
+def _try_once(target: Target, served: Served, config: XenConfig) -> tuple[BootOnce, ...]:
+    """Have the confirmed policy boot by default while another one is tried, where the firmware can boot that once.
+
+    A trial that a host began goes on when the target is seen as a tree.
+    """
+    from polpkg.targets.boot.firmware import can_boot_once
+    from polpkg.targets.document import digest
+
+    is_tried = served.fallback is not None and digest(served.fallback) != served.policy_sha256
+    can = can_boot_once(target)
+    config.set_trial(is_tried and (can or config.is_trial))
+    if not (config.is_trial and can):
+        return ()
+    return (BootOnce(served.hypervisor, f"{_file_name(served.hypervisor)} {config.section}"),)
 
 
 def _tree_with_policy(target: Target, path: str, config: XenConfig) -> str:

@@ -49,11 +49,22 @@ class BootFileContent(NamedTuple):
     is_last: bool = False
 
 
+class BootOnce(NamedTuple):
+    """An EFI program of the target, and the words, its own name first, that it is to be started with, once."""
+
+    program: str
+    arguments: str
+
+
 class SetUp(NamedTuple):
-    """The files of boot loaders that are wanted, by path, and what a person has to do or to know."""
+    """The files of boot loaders that are wanted, by path, and what a person has to do or to know.
+
+    `once`: what the firmware is to be told after the files are in place, so that a policy is tried.
+    """
 
     files: Mapping[str, BootFileContent] = MappingProxyType({})
     notes: tuple[str, ...] = ()
+    once: tuple[BootOnce, ...] = ()
 
 
 class BootFinding(NamedTuple):

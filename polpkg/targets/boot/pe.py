@@ -9,14 +9,18 @@ give the same bytes.
 from __future__ import annotations
 
 from hashlib import sha256
-from struct import Struct, error, pack_into
-from typing import NamedTuple
+from struct import Struct, error, pack_into, unpack_from
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HEADER_PLACE = Struct("<60xI")
 _COFF = Struct("<4sHH12xHH")  # signature, machine, sections, ..., size of the optional header, flags
 _SECTION = Struct("<8s4I12xI")  # name, size and address in memory, size and place in the file, ..., flags
 _ALIGNMENTS = Struct("<32xII16xII")  # of sections in memory, in the file; sizes of the image and of the headers
 _COUNT_PLACE = 6
+_SYMBOLS_PLACE = 12
 _IMAGE_SIZE_PLACE = 56
 _CHECKSUM_PLACE = 64
 _PE32_PLUS = 0x20B
@@ -90,45 +94,75 @@ def with_section(program: bytes, name: str, content: bytes) -> bytes:
         return program
     if is_signed(program):
         raise ValueError("it is signed")
-    in_memory, in_file, _, headers = _ALIGNMENTS.unpack_from(program, layout.optional)
-    others = tuple(each for each in layout.sections if each is not old)
-    end = layout.table + (len(others) + 1) * _SECTION.size
-    if end > min([headers, *(each.place for each in others if each.stored)]):
-        raise ValueError("its headers have no room for one more section")
-    address = _rounded(max((each.address + max(each.size, each.stored) for each in others), default=0), in_memory)
-    if not 0 < in_file <= _MAX_ALIGNMENT or address + len(content) + in_memory > _MAX_ADDRESS:
-        raise ValueError("its headers do not make sense")
-    changed = _without(program, old)
-    changed += bytes(-len(changed) % in_file)
-    place = len(changed)
-    changed += content + bytes(-len(content) % in_file)
-    new = Section(name, len(content), address, len(changed) - place, place, _FLAGS)
-    changed[layout.table : end] = b"".join((*(_row(program, layout, each) for each in others), _packed(new)))
-    pack_into("<H", changed, layout.coff + _COUNT_PLACE, len(others) + 1)
-    pack_into("<I", changed, layout.optional + _IMAGE_SIZE_PLACE, _rounded(address + len(content), in_memory))
-    pack_into("<I", changed, layout.optional + _CHECKSUM_PLACE, 0)  # no firmware asks for it
+    others = _closed_up(layout.sections, old)
+    new = _behind(program, layout, others, name, len(content))
+    kept = bytearray(program[: _end(others)])
+    if old is not None:
+        kept[old.place : old.place + old.stored] = bytes(len(kept[old.place : old.place + old.stored]))
+    tail = max(_end(layout.sections), len(kept))
+    changed = kept.ljust(new.place, b"\0") + content.ljust(new.stored, b"\0") + program[tail:]
+    table = b"".join(map(_packed, (*others, new)))
+    changed[layout.table : layout.table + len(table)] = table
+    _write_headers(changed, layout, (*others, new), moved=(tail, new.place + new.stored))
     return bytes(changed)
 
 
 def hypervisor_digest(content: bytes) -> str:
     """The digest of a hypervisor file, in hex: of a unified program without its policy and its configuration.
 
-    These change with every policy, while it stays the same hypervisor.
+    These change with every policy, while it stays the same hypervisor, signed or not.
     """
     layout = _layout(content)
     if layout is None or not VARIABLE_SECTIONS & {each.name for each in layout.sections}:
         return sha256(content).hexdigest()
-    head = bytearray(content[: layout.table])
-    pack_into("<H", head, layout.coff + _COUNT_PLACE, 0)
-    if layout.table - layout.optional >= _CHECKSUM_PLACE + 4:
-        pack_into("<I", head, layout.optional + _IMAGE_SIZE_PLACE, 0)
-        pack_into("<I", head, layout.optional + _CHECKSUM_PLACE, 0)
-    found = sha256(head)
+    found = sha256()
     for each in layout.sections:
         if each.name not in VARIABLE_SECTIONS:
-            found.update(_packed(each))
-            found.update(content[each.place : each.place + each.stored])
+            found.update(f"{each.name} {each.address} {each.size}\n".encode())
+            found.update(content[each.place : each.place + min(each.size, each.stored)])
     return found.hexdigest()
+
+
+def _closed_up(sections: tuple[Section, ...], old: Section | None) -> tuple[Section, ...]:
+    """The sections without `old`, where the one before it in the file takes its place: signatures tolerate no gaps."""
+    others = [each for each in sections if each is not old]
+    if old is None or not old.stored or old.place >= _end(others):
+        return tuple(others)
+    before = max((each for each in others if each.place <= old.place), key=lambda each: each.place, default=None)
+    end = old.place + old.stored
+    return tuple(
+        each._replace(stored=max(each.stored, end - each.place)) if each is before else each for each in others
+    )
+
+
+def _behind(program: bytes, layout: _Layout, others: tuple[Section, ...], name: str, size: int) -> Section:
+    """A section of `size` bytes behind all others.  Raises ValueError when there is no room for it."""
+    in_memory, in_file, _, headers = _ALIGNMENTS.unpack_from(program, layout.optional)
+    table_end = layout.table + (len(others) + 1) * _SECTION.size
+    if table_end > min([headers, *(each.place for each in others if each.stored)]):
+        raise ValueError("its headers have no room for one more section")
+    address = _rounded(max((each.address + (each.size or each.stored) for each in others), default=0), in_memory)
+    place = _rounded(max(headers, _end(others)), in_file)
+    if not 0 < in_file <= _MAX_ALIGNMENT or address + size + in_memory > _MAX_ADDRESS or place > 2 * len(program):
+        raise ValueError("its headers do not make sense")
+    return Section(name, size, address, _rounded(size, in_file), place, _FLAGS)
+
+
+def _write_headers(program: bytearray, layout: _Layout, sections: tuple[Section, ...], moved: tuple[int, int]) -> None:
+    """What the headers say of the sections; `moved`: where what comes behind them, symbols that is, was and is."""
+    in_memory = _ALIGNMENTS.unpack_from(program, layout.optional)[0]
+    last = sections[-1]
+    (symbols,) = unpack_from("<I", program, layout.coff + _SYMBOLS_PLACE)
+    if symbols >= moved[0]:
+        pack_into("<I", program, layout.coff + _SYMBOLS_PLACE, min(symbols - moved[0] + moved[1], _MAX_ADDRESS))
+    pack_into("<H", program, layout.coff + _COUNT_PLACE, len(sections))
+    pack_into("<I", program, layout.optional + _IMAGE_SIZE_PLACE, _rounded(last.address + last.size, in_memory))
+    pack_into("<I", program, layout.optional + _CHECKSUM_PLACE, 0)  # no firmware asks for it
+
+
+def _end(sections: Iterable[Section]) -> int:
+    """Where, in the file, the last section ends."""
+    return max((each.place + each.stored for each in sections if each.stored), default=0)
 
 
 def _layout(program: bytes) -> _Layout | None:
@@ -149,29 +183,11 @@ def _layout(program: bytes) -> _Layout | None:
 
 def _section(values: tuple[bytes, int, int, int, int, int]) -> Section:
     name, *numbers = values
-    return Section(name.rstrip(b"\0").decode("ascii", "replace"), *numbers)
+    return Section(name.rstrip(b"\0").decode("latin-1"), *numbers)
 
 
 def _packed(section: Section) -> bytes:
-    return _SECTION.pack(section.name.encode("ascii", "replace"), *section[1:])
-
-
-def _row(program: bytes, layout: _Layout, section: Section) -> bytes:
-    """The header of a section as it is, relocations and all."""
-    place = layout.table + layout.sections.index(section) * _SECTION.size
-    return program[place : place + _SECTION.size]
-
-
-def _without(program: bytes, section: Section | None) -> bytearray:
-    """The program without what is in a section: cut off at the end, zeros elsewhere."""
-    changed = bytearray(program)
-    if section is not None and section.stored:
-        end = section.place + section.stored
-        if end >= len(program):
-            del changed[section.place :]
-        else:
-            changed[section.place : end] = bytes(section.stored)
-    return changed
+    return _SECTION.pack(section.name.encode("latin-1"), *section[1:])
 
 
 def _rounded(number: int, alignment: int) -> int:

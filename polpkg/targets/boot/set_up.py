@@ -19,7 +19,7 @@ from polpkg.targets.layout import POLICYDB_FILE, is_boot_configuration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from polpkg.targets.boot.path import BootFileContent, BootFinding, BootPath
+    from polpkg.targets.boot.path import BootFileContent, BootFinding, BootOnce, BootPath
     from polpkg.targets.receipt import PolicyRecord
     from polpkg.targets.target import Target
     from polpkg.targets.wanted import WantedState
@@ -46,13 +46,15 @@ def boot_set_up(
     """The same for policies of which the records are at hand; `contents` by digest, else what is in place is taken."""
     files: dict[str, BootFileContent] = {}
     notes: list[str] = []
+    once: list[BootOnce] = []
     served = find_served(target, policies, confirmed, contents)
     for boot_path in boot_paths:
         found = boot_path.set_up(target, served)
         _refuse_other_files(boot_path, found)
         files |= found.files
         notes += found.notes
-    return SetUp(files, tuple(notes))
+        once += found.once
+    return SetUp(files, tuple(notes), tuple(once))
 
 
 def _refuse_other_files(boot_path: BootPath, found: SetUp) -> None:

@@ -54,8 +54,9 @@ def _about_signed(served: Served) -> str:
     name = served.hypervisor
     return (
         f"{name} is signed and boots with the policy that is inside it: the new one counts once it is inside and the"
-        f" program is signed again: `objcopy --update-section .xsm={served.policy} {name} NEW`, and"
-        f" `sbsign --key KEY --cert CERT --output {name} NEW`"
+        f" program is signed again. On a copy: `sbattach --remove COPY`, `objcopy --remove-section .xsm --add-section"
+        f" .xsm={served.policy} --change-section-vma .xsm=ADDRESS COPY` (not --update-section, which keeps the old size"
+        f" of a section), `sbsign --key KEY --cert CERT --output {name} COPY`"
     )
 
 

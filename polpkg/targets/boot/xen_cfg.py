@@ -21,6 +21,7 @@ _COPIED = ("kernel", "ramdisk", "video", "ucode", "dtb")
 """What the fallback has from the section that boots."""
 
 _FALLBACK_COMMENT = "# Written by polpkg: the policy that was confirmed last.\n"
+_TRIAL = "# polpkg: until it is confirmed, what boots once is the section"
 _SEPARATORS = re.compile(r"[.\-_]")
 
 
@@ -49,8 +50,30 @@ class XenConfig:
 
     @property
     def section(self) -> str:
-        """The section that boots; empty when none is named, and headers mean nothing."""
-        return self.value("global", "default")
+        """The section that boots the current policy; empty when none is named, and headers mean nothing."""
+        named = self.value("global", "default")
+        if named != FALLBACK_SECTION:
+            return named
+        told = (line.strip() for line in self._lines)
+        return next((line.removeprefix(_TRIAL).strip() for line in told if line.startswith(_TRIAL)), named)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the section with the confirmed policy is the default, and `section` is tried."""
+        return self.section != self.value("global", "default")
+
+    def set_trial(self, is_trial: bool) -> None:  # noqa: FBT001 - it is what the method sets
+        """Make the section with the confirmed policy the default, or that of the current one again."""
+        section = self.section
+        place = self._place("global", "default")
+        if is_trial == self.is_trial or place is None or section == FALLBACK_SECTION:
+            return
+        end = self._line_end()
+        if is_trial:
+            self._lines[place : place + 1] = [f"{_TRIAL} {section}{end}", f"default={FALLBACK_SECTION}{end}"]
+            return
+        self._lines[place] = f"default={section}{end}"
+        self._lines = [line for line in self._lines if not line.startswith(_TRIAL)]
 
     def value(self, section: str, key: str) -> str:
         """What a key says in a section; empty when it is not there."""
