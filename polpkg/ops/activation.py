@@ -106,15 +106,16 @@ def _plan(begun: Activation, running: RunningXen, wanted: WantedState, plan: Pla
         return replace(begun, reason=f"none of its policies is for Xen {running.version}, which runs")
     artifact = next(each for each in wanted.artifacts if each.abi_fingerprint == record.abi)
     new = KnownPolicy(artifact.files[POLICYDB_FILE], f"that of generation {plan.generation}")
-    asked = begun.how.booleans
-    if _is_in_force(before, new, running) and not changed_booleans(running, before, new, asked):
+    asked, target = begun.how.booleans, begun.host.target
+    devices = present_devices(target, labels_in(wanted.system.get(DEVICES_UNIT, b"")))
+    stays = not changed_booleans(running, before, new, asked) and set(devices) == set(labelled_devices(target))
+    if _is_in_force(before, new, running) and stays:
         return replace(begun, is_in_force=True, reason="the policy is in force")
     if not begun.how.now:
         return replace(begun, reason="as it was asked for (--no-activate)")
     check_late(running)
     if reason := why_not_now(running, before, new):
         return replace(begun, reason=reason)
-    devices = present_devices(begun.host.target, labels_in(wanted.system.get(DEVICES_UNIT, b"")))
     return replace(begun, load=plan_load(running, before, new, devices, asked))
 
 
@@ -135,6 +136,12 @@ def labels_in(unit: bytes) -> tuple[DeviceLabel, ...]:
 def present_devices(target: Target, labels: Sequence[DeviceLabel]) -> tuple[DeviceLabel, ...]:
     """Those of devices that are there: the others cannot be labelled, now or before."""
     return tuple(each for each in labels if target.stat(f"/sys/bus/pci/devices/{each.address}"))
+
+
+def labelled_devices(target: Target) -> tuple[DeviceLabel, ...]:
+    """The devices that are there and have labels now: what the unit of the current generation gave them."""
+    unit = target.read(DEVICES_UNIT) if target.stat(DEVICES_UNIT) else b""
+    return present_devices(target, labels_in(unit))
 
 
 def touched_domains(activation: Activation) -> tuple[TouchedDomain, ...]:

@@ -86,13 +86,14 @@ def carry_out(
 
     `how` it comes into force on a host that runs; at once by default.  The rest as in `change_target`.
     """
+    from polpkg.ops.loading import check_not_waiting, finish_interrupted
+
     if dry_run:
+        check_not_waiting(target)
         prepared = prepare()
         activation = _activation(target, prepared, how)
         told = (prepared.plan, None, prepared.warnings, prepared.overrides)
         return Outcome(*told, _reviews(target, prepared), activation)
-    from polpkg.ops.loading import finish_interrupted
-
     with target.lock(context.say):
         finish_interrupted(context, target)
         prepared = prepare()

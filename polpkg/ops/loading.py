@@ -106,18 +106,16 @@ def _trial(activation: Activation, load: Load, plan: Plan) -> Trial:
 
 
 def _try(context: Context, activation: Activation, load: Load, trial: Trial) -> None:
-    from polpkg.ops.activation import labels_in, present_devices
-    from polpkg.targets.layout import DEVICES_UNIT
+    from polpkg.ops.activation import labelled_devices
     from polpkg.targets.live.recovery import current_link
     from polpkg.targets.live.trial import try_policy
 
     host, running = activation.host, activation.running
     assert running is not None  # noqa: S101 - what is to be loaded was planned for what runs
     _remember(activation)
-    unit = host.target.read(DEVICES_UNIT) if host.target.stat(DEVICES_UNIT) else b""
-    labelled = present_devices(host.target, labels_in(unit))
+    labelled, current = labelled_devices(host.target), current_link(host.target)
     try:
-        try_policy(host, running, load, trial, current_link(host.target), labelled, _telling(context))
+        try_policy(host, running, load, trial, current, labelled, _telling(context))
     except ApplyError as error:
         _close(host, trial, error)
         raise
@@ -265,17 +263,33 @@ def finish_interrupted(context: Context, target: Target) -> None:
 
         ending = settle(host)
         if ending is not None and ending.outcome == "waits":
-            raise TargetError(
-                "confirmation-pending",
-                f"{target.name} tries a policy that waits to be confirmed: {ending.trial.what}",
-                hint="`polpkg confirm` keeps it; without that it is taken back when its time is up",
-            )
+            raise _pending(target, ending.trial)
         if ending is not None:
             _telling(context)(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
     from polpkg.targets.recovery import recover
 
     if (recovery := recover(target)) is not None:
         context.say(f"a change that was interrupted was {recovery.outcome}")
+
+
+def check_not_waiting(target: Target) -> None:
+    """Raises TargetError `confirmation-pending` when a policy waits for a person: for those who only look."""
+    if find_live_host(target) is None:
+        return
+    from polpkg.targets.live.layout import ARMED
+    from polpkg.targets.live.record import read_trial
+
+    found = read_trial(target)
+    if found is not None and found[0] == ARMED and found[1].waits:
+        raise _pending(target, found[1])
+
+
+def _pending(target: Target, trial: Trial) -> TargetError:
+    return TargetError(
+        "confirmation-pending",
+        f"{target.name} tries a policy that waits to be confirmed: {trial.what}",
+        hint="`polpkg confirm` keeps it; without that it is taken back when its time is up",
+    )
 
 
 def _telling(context: Context) -> Callable[[str], None]:

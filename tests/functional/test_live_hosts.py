@@ -137,8 +137,9 @@ def test_a_person_confirms(host, on):
     new = host.xen.loaded
     assert new != before == boot_file(host)
     assert on("status", "--json").document["live"]["trial"]["what"] == "install stordom"
-    refused = on("install", "vmv", "--json")
-    assert (refused.code, refused.document["error"]["code"]) == (6, "confirmation-pending")
+    for words in (["--dry-run"], []):
+        refused = on("remove", "vmv", "--json", *words)
+        assert (refused.code, refused.document["error"]["code"]) == (6, "confirmation-pending")
     assert on("confirm", "--dry-run").code == 10
     done = on("confirm", "--json")
     assert (done.code, done.document["generation"]) == (0, 3), done.err
@@ -361,6 +362,18 @@ def test_devices_are_labelled_again(host, on):
     host.xen.change(labels=[])
     host.wait_for_guard("reverted")
     assert host.xen.state["labels"] == [[address, context]]
+
+
+def test_another_device_is_labelled_though_the_policy_is_the_same(host, on):
+    devices = Path(host.root) / "sys/bus/pci/devices"
+    for address in ("0000:03:00.0", "0000:04:00.0"):
+        (devices / address).mkdir(parents=True)
+    assert on("install", "netdom", "--set", "pci=0000:03:00.0").code == 0
+    loaded = host.xen.loaded
+    done = on("install", "netdom", "--set", "pci=0000:04:00.0", "--json")
+    assert (done.code, done.document["live"]["outcome"]) == (0, "loaded")
+    assert host.xen.loaded == loaded
+    assert [address for address, _ in host.xen.state["labels"]] == ["0000:04:00.0"]
 
 
 def test_probe_tells_of_domains(host, on):
