@@ -52,6 +52,22 @@ keep = 3  # the disk is small
 vmv = "*"  # for the tenants
 """
 
+EXTLINUX = """\
+# How this machine boots when GRUB is not asked
+DEFAULT xen
+LABEL xen
+  KERNEL mboot.c32
+  APPEND /xen-4.17-amd64.gz dom0_mem=1G --- /vmlinuz root=/dev/sda1 --- /initrd
+"""
+
+IPXE = """\
+#!ipxe
+kernel xen-4.22.0.gz dom0_mem=1G
+module vmlinuz root=/dev/nfs
+module initrd
+boot
+"""
+
 EFI = "boot/efi/EFI/xen"
 
 
@@ -77,6 +93,9 @@ def furnish(root: Path) -> None:
     (root / EFI / "xen.cfg").write_text("[global]\r\ndefault=a\r\n[a]\r\nkernel=vmlinuz\r\nramdisk=initrd\r\n")
     (root / "boot/xenpolicy-4.22.0").write_bytes(b"made by hand")
     (root / "boot/xenpolicy-mine").write_bytes(b"made by hand as well")
+    (root / "boot/extlinux").mkdir()
+    (root / "boot/extlinux/extlinux.conf").write_text(EXTLINUX)
+    (root / "boot/boot.ipxe").write_text(IPXE)
     (root / "etc/polpkg").mkdir(parents=True)
     (root / "etc/polpkg/policy.toml").write_text(PROJECT)
     (root / "etc/polpkg/notes").write_text("not polpkg's")

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -160,6 +161,18 @@ def _check_users_files(now, before, after):
     assert all(path.endswith(f"/{TEMPORARY}") for path in strangers), f"nobody wants {strangers}"
 
 
+def dangling(files):
+    """The policies that some configuration of a boot loader names and that are not there, with where they are named."""
+    names = {path.rpartition("/")[2] for path in files}
+    found = set()
+    for path, content in files.items():
+        if path.endswith((".cfg", ".ipxe", "extlinux.conf")) and path.startswith("/boot/") and "grub" not in path:
+            text = "\n".join(line for line in content.decode("latin-1").splitlines() if not line.startswith("#"))
+            named = set(re.findall(r"[\w.+~-]*(?:xenpolicy|confirmed)-[\w.+~-]+", text))
+            found |= {(path, name) for name in named - names if not name.startswith("polpkg-xen-")}
+    return found
+
+
 def _check_boot_configuration(target, now, before, after):
     """Scripts and configurations parse, and what would boot by itself is there."""
     if GRUB_SCRIPT in now:
@@ -173,6 +186,8 @@ def _check_boot_configuration(target, now, before, after):
             config = XenConfig(now[path])
             policy = config.value(config.section, "xsm")
             assert not policy or f"{path.rpartition('/')[0]}/{policy}" in now, f"{path} names {policy}, which is gone"
+    missing = dangling(now) - dangling(before)
+    assert not missing, f"boot loaders are told of what is not there: {missing}"
     _check_way_back(now, before)
 
 

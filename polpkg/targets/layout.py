@@ -110,7 +110,9 @@ def is_boot_configuration(path: str) -> bool:
 def is_own_boot_file(path: str) -> bool:
     """Whether `path` may be a file that is polpkg's alone, and goes when it is not wanted any more."""
     directory, _, name = path.rpartition("/")
-    if path in (GRUB_SCRIPT, BOOT_STATE) or (directory == BOOT_FOLDER and name.startswith(FALLBACK_PREFIX)):
+    if path in (GRUB_SCRIPT, BOOT_STATE, f"{BOOT}/{IPXE_SCRIPT}") or (
+        directory == BOOT_FOLDER and name.startswith(FALLBACK_PREFIX)
+    ):
         return True
     return _is_for_booting(path) and directory != BOOT and name.startswith((BESIDE_FALLBACK_PREFIX, IPXE_SCRIPT))
 

@@ -185,7 +185,8 @@ class Plan(NamedTuple):
 def compute_plan(wanted: WantedState, present: PresentState, *, keep: int = DEFAULT_KEEP, lowest: int = 1) -> Plan:
     """How `present` becomes `wanted`; `keep` generations stay.  `lowest`: the number of the first one."""
     boot, notes = _compare_boot_files(wanted, present)
-    first, last = compare_boot_configuration(wanted.boot, present, is_changing=bool(boot))
+    leaving = _leaves_hypervisors(wanted, present)
+    first, last = compare_boot_configuration(wanted.boot, present, is_changing=bool(boot), is_leaving=leaving)
     system, kept = _compare_system_files(wanted, present)
     configuration = _compare_configuration(wanted, present)
     files = {path: digest(content) for path, content in wanted.files.items()}
@@ -303,11 +304,12 @@ def _compare_system_files(
 
 
 def compare_boot_configuration(
-    wanted: SetUp, present: PresentState, *, is_changing: bool
+    wanted: SetUp, present: PresentState, *, is_changing: bool, is_leaving: bool = False
 ) -> tuple[list[FileAction], list[FileAction]]:
     """What changes in the files of boot loaders before the policies in /boot do, and what after them.
 
-    `is_changing`: whether a policy there does.  A trial is announced before the new policy is in place, and ended after
+    `is_changing`: whether a policy there does; `is_leaving`: whether others stay for hypervisors that get none, so that
+    what these are booted with has to stay too.  A trial is announced before the new policy is in place, and ended after
     the old one is: whenever the machine boots in between, it tries nothing that it could not come back from.
     """
     first: list[FileAction] = []
@@ -318,8 +320,15 @@ def compare_boot_configuration(
         if before not in right:
             (last if is_last else first).append(WriteBootConfiguration(path, after, len(content), before))
     unneeded = (path for path in sorted(present.digests) if is_own_boot_file(path) and path not in wanted.files)
-    last += [RemoveBootConfiguration(path, present.digests[path]) for path in unneeded]
+    if not is_leaving:
+        last += [RemoveBootConfiguration(path, present.digests[path]) for path in unneeded]
     return first, last
+
+
+def _leaves_hypervisors(wanted: WantedState, present: PresentState) -> bool:
+    """Whether a hypervisor that had a policy is still there and gets none, so that what it boots with stays."""
+    served = {h.path for policy in wanted.records for boot in policy.boot_files for h in boot.hypervisors}
+    return not present.hypervisors <= served
 
 
 def _compare_configuration(wanted: WantedState, present: PresentState) -> list[WriteConfiguration]:

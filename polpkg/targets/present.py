@@ -15,6 +15,7 @@ from polpkg.targets.layout import (
     BOOT,
     BOOT_FOLDER,
     GRUB_SCRIPT,
+    IPXE_SCRIPT,
     PROJECT,
     PROJECT_LOCK,
     SYSTEM_FILES,
@@ -96,8 +97,7 @@ def _is_keepsake(target: Target, number: int) -> bool:
 
 def find_boot_configuration(target: Target, boot_files: Iterable[str] = ()) -> Iterator[str]:
     """The files of boot loaders that are polpkg's own, in /boot/polpkg and beside `boot_files`; others are not."""
-    if target.stat(GRUB_SCRIPT):
-        yield GRUB_SCRIPT
+    yield from (path for path in (GRUB_SCRIPT, f"{BOOT}/{IPXE_SCRIPT}") if target.stat(path))
     folders = {path.rpartition("/")[0] for path in boot_files if is_policy_path(path)} - {BOOT}
     for folder in (BOOT_FOLDER, *sorted(folders)):
         yield from (path for path in _paths_in(target, folder) if is_own_boot_file(path))

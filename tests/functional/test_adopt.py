@@ -175,6 +175,22 @@ def test_the_name_that_a_boot_loader_gives_counts(call, machine, policies):
     assert (firmware / "site.pol").read_bytes() == policies["4.22"]
 
 
+def test_a_hypervisor_that_had_no_policy_keeps_what_it_boots_with(call, machine, policies):
+    """Going back takes the way back of nobody away: confirmed policies and what names them stay as well."""
+    firmware = machine / "boot/efi/EFI/xen"
+    firmware.mkdir(parents=True)
+    (firmware / "xen-4.22.efi").write_bytes(build_hypervisor("4.22", container="pe"))
+    (firmware / "xen.cfg").write_text("[global]\ndefault=a\n[a]\nkernel=vmlinuz\n")
+    call("adopt", "--root", machine)
+    assert call("install", "vmv", "--root", machine, "--yes").code == 0
+    assert call("confirm", "--root", machine).code == 0
+    before = boot(machine)
+    assert call("rollback", "0", "--root", machine, "--yes").code == 0
+    for name in ("xen.cfg", "xenpolicy-4.22", "polpkg-confirmed-4.22"):
+        assert boot(machine)[name] == before[name]
+    assert (machine / PLACE).read_bytes() == policies["4.17"]
+
+
 def test_nothing_to_adopt(call, installed, empty):
     assert call("adopt", "--root", empty).code == 0
     assert not (empty / "var").exists()
