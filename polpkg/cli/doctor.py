@@ -27,6 +27,7 @@ def command(console: Console, place: PlaceOptions) -> ExitCode | None:
     """
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.doctor import diagnose
+    from polpkg.targets.steady import read_steadily
 
     context = make_context(console)
     target = None
@@ -36,7 +37,8 @@ def command(console: Console, place: PlaceOptions) -> ExitCode | None:
         if error.code != "no-target":
             raise
         console.say(f"no target: {error.message}")
-    found = diagnose(context, target)
+    opened = target
+    found = diagnose(context, None) if opened is None else read_steadily(opened, lambda: diagnose(context, opened))
     document = {
         "target": found.target or None,
         "ok": found.is_well,

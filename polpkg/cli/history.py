@@ -26,8 +26,10 @@ def command(console: Console, place: PlaceOptions) -> None:
     """
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.history import read_history
+    from polpkg.targets.steady import read_steadily
 
-    history = read_history(open_target(make_context(console), place.target))
+    target = open_target(make_context(console), place.target)
+    history = read_steadily(target, lambda: read_history(target))
     current = next((each.number for each in history if each.is_current), None)
     lines = [line for each in history for line in _lines(each)]
     document = {"current": current, "generations": [_values(each) for each in history]}

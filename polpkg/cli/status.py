@@ -25,8 +25,10 @@ def command(console: Console, place: PlaceOptions) -> None:
     """
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.status import read_status
+    from polpkg.targets.steady import read_steadily
 
-    status = read_status(open_target(make_context(console), place.target))
+    target = open_target(make_context(console), place.target)
+    status = read_steadily(target, lambda: read_status(target))
     root = str(place.root) if place.root else ""
     console.answer(_document(status, root), "\n".join(_lines(status)))
 

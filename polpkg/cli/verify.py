@@ -27,9 +27,11 @@ def command(console: Console, place: PlaceOptions, indexes: IndexOptions) -> Exi
     from polpkg.cli.installed import drift_values
     from polpkg.cli.session import make_context, open_target
     from polpkg.ops.verify import verify_target
+    from polpkg.targets.steady import read_steadily
 
     context = make_context(console, indexes)
-    found = verify_target(context, open_target(context, place.target))
+    target = open_target(context, place.target)
+    found = read_steadily(target, lambda: verify_target(context, target))
     document = {
         "generation": found.generation,
         "ok": not found.drift,
