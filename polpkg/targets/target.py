@@ -107,6 +107,7 @@ class Target(Protocol):
         """Keep every other process from changing the target until the context ends, or this process does.
 
         When another process has it, `on_wait` is called once with a line for the user, and this one waits.  Reading
-        needs no lock.
+        needs no lock.  A target may keep what is written to itself until then: others see it when the context has
+        ended without an error, which raises TargetError when that fails; after an error nothing was written.
         """
         ...

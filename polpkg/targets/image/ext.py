@@ -58,6 +58,7 @@ _EXTENT_MAGIC = 0xF30A
 _MAX_DEPTH = 5
 _EXTENT = Struct("<IHHI")
 _INDEX = Struct("<IIH")
+_MAX_RUNS = MAX_FILE_SIZE // 1024
 _UNWRITTEN = 32768
 _FAST_LINK = 60
 _MAX_DIRECTORY = 64 << 20
@@ -235,7 +236,7 @@ class ExtFileSystem:
         if inode.size > limit:
             raise TargetError("not-a-file", f"a file of {self._name} is larger than {limit >> 20} MiB")
         content = bytearray(inode.size)
-        for run in self._runs(inode):
+        for run in self._some_runs(inode):
             begin = run.logical * self._size
             length = min(run.length * self._size, inode.size - begin)
             if run.physical and length > 0:
@@ -244,6 +245,13 @@ class ExtFileSystem:
                 content[begin : begin + length] = self._blocks.read(run.physical * self._size, length)
         return bytes(content)
 
+    def _some_runs(self, inode: _Inode) -> Iterator[_Run]:
+        """The runs of a file, as many as one can have that is read: a hostile tree has leaves without end."""
+        for count, run in enumerate(self._runs(inode)):
+            if count > _MAX_RUNS:
+                raise self._damaged("a file has more extents than blocks")
+            yield run
+
     def _runs(self, inode: _Inode) -> Iterator[_Run]:
         if inode.flags & _EXTENTS:
             return self._extents(inode.block, _MAX_DEPTH)
@@ -251,8 +259,11 @@ class ExtFileSystem:
 
     def _extents(self, raw: bytes, depth: int) -> Iterator[_Run]:
         magic, entries, _, level = unpack_from("<HHHH", raw)
+        is_root = depth == _MAX_DEPTH
         if magic != _EXTENT_MAGIC or 12 * (entries + 1) > len(raw) or level > depth:
             raise self._damaged("a file has extents that are none")
+        if not is_root and (level != depth or not entries):
+            raise self._damaged("a file has a tree of extents that is none")
         for n in range(1, entries + 1):
             if level:
                 _, low, high = _INDEX.unpack_from(raw, 12 * n)

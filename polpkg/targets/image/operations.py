@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
 from polpkg.targets.image.file_system import NodeKind
-from polpkg.targets.image.staged import existing
+from polpkg.targets.image.staged import all_below, existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,16 +71,20 @@ def _is_same(old: Entry, new: Entry) -> bool:
 
 
 def _removal(entry: Entry, path: str) -> Iterator[Operation]:
-    if entry.kind is NodeKind.DIRECTORY:
-        for name, child in entry.children.values():
-            yield from _removal(child, f"{path}/{name}")
+    for below, each in reversed(tuple(all_below(entry))):
+        yield Operation(f"{path}/{below}", each.kind, is_removed=True)
     yield Operation(path, entry.kind, is_removed=True)
 
 
 def _creation(entry: Entry, path: str) -> Iterator[Operation]:
-    if entry.kind is NodeKind.DIRECTORY:
-        yield Operation(path, entry.kind, mode=entry.mode)
-        for name, child in sorted(entry.children.values(), key=lambda each: each[0]):
-            yield from _creation(child, f"{path}/{name}")
-    else:
-        yield Operation(path, entry.kind, entry.read(), entry.mode)
+    """A directory before what is in it, by name."""
+    yield _made(entry, path)
+    for below, each in sorted(all_below(entry), key=lambda found: found[0].split("/")):
+        yield _made(each, f"{path}/{below}")
+
+
+def _made(entry: Entry, path: str) -> Operation:
+    if entry.kind is NodeKind.OTHER:
+        raise TargetError("not-a-file", f"{path} is neither a file nor a directory, and cannot be moved")
+    content = b"" if entry.kind is NodeKind.DIRECTORY else entry.read()
+    return Operation(path, entry.kind, content, entry.mode)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _NEW = count(1)
 
+MAX_DEPTH = 32
+"""How deep directories are nested that are removed or moved as a whole."""
+
 
 class Entry:
     """A file, directory or link.  `number` is that of `file_system`; negative when it is new, and `content` is its own.
@@ -190,10 +193,17 @@ def writable_place(root: Entry, path: str) -> Place:
     return place
 
 
-def all_below(entry: Entry) -> Iterator[tuple[str, Entry]]:
-    """Everything below a directory by relative path, what is in a directory after the directory itself."""
-    if entry.kind is NodeKind.DIRECTORY:
-        for name, child in entry.children.values():
-            yield name, child
-            for below, each in all_below(child):
-                yield f"{name}/{below}", each
+def all_below(entry: Entry, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Entry]]:
+    """Everything below a directory by relative path, what is in a directory after the directory itself.
+
+    Raises TargetError `damaged-image` when directories are nested deeper than any that polpkg writes: they may be in a
+    circle.
+    """
+    if entry.kind is not NodeKind.DIRECTORY:
+        return
+    if not depth:
+        raise TargetError("damaged-image", f"directories are nested deeper than {MAX_DEPTH}")
+    for name, child in entry.children.values():
+        yield name, child
+        for below, each in all_below(child, depth - 1):
+            yield f"{name}/{below}", each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from threading import Event, Thread
@@ -190,3 +191,84 @@ def test_attributes_of_other_files_stay(image):
     target.write("/boot/file", b"new")
     assert label in image.debugfs("ea_get /boot/other security.selinux")
     image.fsck()
+
+
+class TestFailures:
+    """Whatever fails, the image is as it was, and nothing lies beside it."""
+
+    @pytest.fixture
+    def fails(self, image):
+        before, names = image.path.read_bytes(), sorted(image.path.parent.iterdir())
+
+        def check(code):
+            target = open_image(str(image.path))
+            with pytest.raises(TargetError) as caught:
+                target.write("/boot/file", b"new")
+            assert caught.value.code == code, caught.value
+            assert image.path.read_bytes() == before
+            assert sorted(image.path.parent.iterdir()) == names
+
+        return check
+
+    @pytest.mark.parametrize("function", ["fsync", "fchown", "fchmod", "ftruncate"])
+    @pytest.mark.parametrize(("number", "code"), [(errno.EIO, "target-failed"), (errno.ENOSPC, "target-full")])
+    def test_of_the_copy(self, fails, monkeypatch, function, number, code):
+        def fail(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, function, fail)
+        fails(code)
+
+    def test_of_the_rename(self, fails, monkeypatch):
+        def fail(*_):
+            raise OSError(errno.EACCES, "no")
+
+        monkeypatch.setattr(Path, "rename", fail)
+        fails("target-permission")
+
+    @pytest.mark.parametrize("pieces", [0, 1, 3])
+    def test_of_a_full_disk(self, fails, monkeypatch, pieces):
+        real, left = os.copy_file_range, [pieces]
+
+        def some(source, copy, length, *offsets):
+            if left[0] <= 0:
+                raise OSError(errno.ENOSPC, "full")
+            left[0] -= 1
+            return real(source, copy, length, *offsets)
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "full")
+
+        monkeypatch.setattr(os, "copy_file_range", some)
+        monkeypatch.setattr(os, "pwrite", full)
+        fails("target-full")
+
+    @pytest.mark.parametrize("tool", ["debugfs", "e2fsck"])
+    def test_of_a_program(self, fails, monkeypatch, tmp_path_factory, tool):
+        """One that fails, or that does nothing and says that all is well."""
+        folder = tmp_path_factory.mktemp("bin")
+        (folder / tool).write_text(f"#!/bin/sh\nexit {0 if tool == 'debugfs' else 8}\n")
+        (folder / tool).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        fails("write-failed" if tool == "debugfs" else "damaged-image")
+
+    def test_of_what_is_written(self, fails, monkeypatch):
+        from polpkg.targets.image import writing
+
+        real = writing.change_ext
+
+        def other(place, operations, **options):
+            return real(place, [each._replace(content=b"other") for each in operations], **options)
+
+        monkeypatch.setattr(writing, "change_ext", other)
+        fails("write-failed")
+
+
+def test_a_circle_of_directories_is_refused(image):
+    """mke2fs makes none; debugfs does."""
+    open_image(str(image.path)).write_tree("/srv/a", {"b/c": b""})
+    run("debugfs", "-w", "-R", "link /srv/a /srv/a/b/again", image.path)
+    target = open_image(str(image.path))
+    with pytest.raises(TargetError) as caught:
+        target.remove("/srv/a")
+    assert caught.value.code == "damaged-image"
