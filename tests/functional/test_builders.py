@@ -33,11 +33,11 @@ def needs(*programs):
     return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
 
 
-def commands_of(name):
-    """The blocks of commands in the README of an example, but for those that need a network."""
+def commands_of(name, *, network=False):
+    """The blocks of commands in the README of an example; those that need a network only with `network`."""
     text = (EXAMPLES / name / "README.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [block for block in blocks if not block.startswith("# network")]
+    return [block for block in blocks if network or not block.startswith("# network")]
 
 
 @pytest.fixture
@@ -106,6 +106,16 @@ def test_mmdebstrap_twice(builder, tmp_path):
         members = [member for member in archive if not (member.isdev() or "/dev/" in member.name)]
         archive.extractall(tmp_path / "tree", members, filter="data")
     check_tree(builder, "mmdebstrap", tmp_path / "tree")
+
+
+@needs("mmdebstrap", "dpkg-deb")
+@needs_root
+@needs_mirror
+def test_mmdebstrap_of_a_mirror(builder):
+    folder = builder("mmdebstrap", script="\n".join(commands_of("mmdebstrap", network=True)))
+    check_tree(builder, "mmdebstrap", folder / "build/root")
+    assert (folder / "build/root/etc/grub.d/09_polpkg").exists()
+    shutil.rmtree(folder / "build")
 
 
 @needs("mmdebstrap", "dpkg-deb")
