@@ -13,6 +13,7 @@ from polpkg.targets.host.failures import MISSING, failure
 from polpkg.targets.host.local import command_timeout
 from polpkg.targets.host.quoting import command
 from polpkg.targets.host.session import SessionEnd
+from polpkg.targets.host.survey import Surveys
 from polpkg.targets.layout import LOCK, STATE
 from polpkg.targets.target import file_stat
 
@@ -47,9 +48,10 @@ class RemoteHost:
         """The host that people call `name`; `again` opens another connection to it."""
         self.session = session
         self._again = again
-        self.commands = RemoteCommands(session, name)
         self._name = name
         self._top = top
+        self._surveys = Surveys(self._ask, top, is_root=session.is_root)
+        self.commands = RemoteCommands(session, name, after=self._surveys.renew)
 
     @property
     def name(self) -> str:
@@ -62,6 +64,8 @@ class RemoteHost:
 
     def stat(self, path: str) -> FileStat | None:
         """See `Target.stat`."""
+        with suppress(KeyError):
+            return self._surveys.known().stat(path)
         answer = self._ask(command("stat -L -c '%f %s %d %i'", [self._at(path)]))
         if answer.status:
             return self._nothing("look at", path, answer)
@@ -70,27 +74,33 @@ class RemoteHost:
 
     def read_link(self, path: str) -> str | None:
         """See `Target.read_link`."""
+        with suppress(KeyError):
+            return self._surveys.known().read_link(path)
         text = self._do("look at", path, command("p_read_link", [self._at(path)]))
         return os.fsdecode(text).removesuffix("\n") or None
 
     def list(self, path: str) -> tuple[str, ...]:
         """See `Target.list`."""
+        with suppress(KeyError):
+            return self._surveys.known().list(path)
         text = self._do("list", path, command("p_list", [self._at(path)]))
         return tuple(sorted(os.fsdecode(name) for name in text.split(b"\0") if name))
 
     def read(self, path: str) -> bytes:
         """See `Target.read`."""
+        with suppress(KeyError):
+            return self._surveys.known().read(path)
         return self._do("read", path, command("p_read", [self._at(path)]))
 
     def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """See `Target.write`."""
         words = [self._at(path), len(content), "755" if executable else "644"]
-        self._do("write", path, f"{self._make_above(path)} && {command('p_write', words)}", [content])
+        self._change("write", path, f"{self._make_above(path)} && {command('p_write', words)}", [content])
 
     def write_link(self, path: str, destination: str) -> None:
         """See `Target.write_link`."""
         line = f"{self._make_above(path)} && {command('p_link', [self._at(path), destination])}"
-        self._do("link", path, line)
+        self._change("link", path, line)
 
     def write_tree(self, path: str, files: Mapping[str, bytes]) -> None:
         """See `Target.write_tree`."""
@@ -105,15 +115,18 @@ class RemoteHost:
             command("sync", [f"{top}/{name}" for name in names]) if names else "true",
             command("p_sync_names", [top, *folders]),
         ]
-        self._do("write", path, " && ".join(steps), [files[name] for name in names])
+        self._change("write", path, " && ".join(steps), [files[name] for name in names])
 
     def rename(self, path: str, new_path: str) -> None:
         """See `Target.rename`."""
-        self._do("rename", path, command("p_rename", [self._at(path), self._at(new_path)]))
+        self._change("rename", path, command("p_rename", [self._at(path), self._at(new_path)]))
 
     def remove(self, path: str) -> None:
         """See `Target.remove`."""
-        self._do("remove", path, command("p_remove", [self._at(path)]))
+        with suppress(KeyError):
+            if self._surveys.known().is_absent(path):
+                return
+        self._change("remove", path, command("p_remove", [self._at(path)]))
 
     def check_writable(self, sizes: Mapping[str, int]) -> None:
         """See `Target.check_writable`."""
@@ -126,6 +139,7 @@ class RemoteHost:
     @contextmanager
     def _held(self, on_wait: Callable[[str], None] | None) -> Generator[None]:
         made = self._acquire(on_wait)
+        self._surveys.renew()
         stop = self.session.keep_alive()
         try:
             yield
@@ -133,7 +147,7 @@ class RemoteHost:
             stop.set()
             lock, *folders = reversed(made) if made else (self._at(LOCK),)
             with suppress(HostError):  # a lock does not outlive its connection
-                self._do("unlock", LOCK, command("p_unlock", [lock, self._at(STATE), *folders] if made else [lock]))
+                self._change("unlock", LOCK, command("p_unlock", [lock, self._at(STATE), *folders] if made else [lock]))
 
     def lock(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """See `Target.lock`.
@@ -179,6 +193,10 @@ class RemoteHost:
             raise failure(verb, path, self.name, answer.errors)
         return answer.output
 
+    def _change(self, verb: str, path: str, line: str, content: Sequence[bytes] = ()) -> None:
+        self._surveys.forget()
+        self._do(verb, path, line, content)
+
     def _nothing(self, verb: str, path: str, answer: Completed) -> None:
         error = failure(verb, path, self.name, answer.errors)
         if error.code not in MISSING:
@@ -188,9 +206,10 @@ class RemoteHost:
 class RemoteCommands:
     """Programs of the host that `session` leads to; implements `Commands`."""
 
-    def __init__(self, session: Session, name: str) -> None:
-        """The programs of the host that people call `name`."""
+    def __init__(self, session: Session, name: str, after: Callable[[], None] = lambda: None) -> None:
+        """The programs of the host that people call `name`; `after` is called after each."""
         self._session = session
+        self._after = after
         self._name = name
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = DEFAULT_TIMEOUT) -> Completed:
@@ -201,6 +220,8 @@ class RemoteCommands:
             ended = self._session.run(line, [stdin], patience=timeout + _GRACE)
         except SessionEnd as end:
             raise lost(self._name, end) from end
+        finally:
+            self._after()
         if ended.status in _STOPPED and monotonic() - start >= timeout:
             raise command_timeout(argv[0], timeout, self._name)
         return ended

@@ -80,6 +80,11 @@ class Session:
         self._patience = patience
         self.greeting = self._greet()
 
+    @property
+    def is_root(self) -> bool:
+        """Whether the shell there may do everything."""
+        return self.greeting.partition("\n")[0] == "0"
+
     def run(self, line: str, content: Sequence[bytes] = (), *, patience: float | None = 0) -> Completed:
         """Have `line` carried out, followed by `content`.  Raises SessionEnd.
 

@@ -135,6 +135,34 @@ p_list() {
     )
 }
 
+# p_survey DIRECTORY...: of each: its path; the names in it, each with the text of its link, if it is one; what stat says
+# of those.  Nothing of a directory that cannot be read; nothing but its path of one that is not there.  For root, whom no
+# directory on the way keeps from seeing that.
+p_survey() {
+    for p_where; do
+        if [ -d "$p_where" ] && [ -r "$p_where" ]; then
+            printf '%s\0' "$p_where"
+            (
+                cd "$p_where" || exit
+                for p_each in * .*; do
+                    case $p_each in . | ..) continue ;; esac
+                    if [ -L "$p_each" ]; then
+                        printf '%s\0%s\0' "$p_each" "$(readlink "$p_each")"
+                    elif [ -e "$p_each" ]; then
+                        printf '%s\0\0' "$p_each"
+                    fi
+                done
+                printf '\0'
+                stat -L -c '%f %s %d %i %n' -- . * .[!.]* 2>/dev/null
+            )
+            printf '\0'
+        elif ! [ -e "$p_where" ] && ! [ -L "$p_where" ]; then
+            printf '%s\0\0\0' "$p_where"
+        fi
+    done
+    printf '\0'
+}
+
 # p_room PATH...: for each, whether a file could be written there, then what its file system has left.
 p_room() {
     for p_each; do
