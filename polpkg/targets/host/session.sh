@@ -11,7 +11,7 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
 LC_ALL=C
 export PATH LC_ALL
 unset CDPATH
-p_busy= p_content=0 p_watcher= p_newline='
+p_busy= p_content=0 p_cut= p_watcher= p_newline='
 '
 
 # --- What is here ---------------------------------------------------------------------------------------------------
@@ -51,10 +51,11 @@ p_take() {
     return "$p_bad"
 }
 
-# p_receive FILE COUNT: a new file with that many bytes.  A connection that was cut gives fewer: that is an error.
+# p_receive FILE COUNT: a new file with that many bytes.  When there were fewer, the connection was cut: the line fails,
+# and p_end ends the session.
 p_receive() {
     { p_take "$2"; } >"$1" || return 1
-    [ "$(wc -c <"$1")" -eq "$2" ] || { echo "$1: the connection was cut" >&2; return 1; }
+    [ "$(wc -c <"$1")" -eq "$2" ] || { p_cut=1; return 1; }
 }
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -279,6 +280,7 @@ p_run() {
 
 # p_end STATUS MARK: the end of what a line gives, on both outputs.
 p_end() {
+    [ -z "$p_cut" ] || exit 1
     [ "$p_content" = 0 ] || p_take "$p_content" >/dev/null
     printf '\n%s\n' "$2" >&2
     printf '\n%s %s\n' "$2" "$1"
