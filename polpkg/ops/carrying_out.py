@@ -152,7 +152,7 @@ def _follow(context: Context, prepared: Prepared, outcome: Outcome, project_fold
         context.warn(context.plugins.generation_committed(outcome.receipt))
 
 
-def _tell_firmware(context: Context, target: Target, once: Sequence[BootOnce]) -> None:
+def tell_firmware(context: Context, target: Target, once: Sequence[BootOnce]) -> None:
     """Have the firmware try what is new at the next boot; when it cannot, that takes the confirmed policy."""
     from polpkg.targets.live.host import find_live_host
 
@@ -180,7 +180,7 @@ def _bring_about(context: Context, target: Target, prepared: Prepared, activatio
         if plan.is_empty:
             return current_generation(target)
         receipt = apply_plan(target, plan, wanted)
-        _tell_firmware(context, target, wanted.boot.once)
+        tell_firmware(context, target, wanted.boot.once)
         return receipt
 
     if activation is None:

@@ -227,14 +227,15 @@ def _confirm(context: Context, host: LiveHost, trial: Trial) -> Confirmed:
 
     target = host.target
     if trial.becomes:
-        receipt = _put_in_place(target, trial)
+        receipt = _put_in_place(context, target, trial)
         context.warn(context.plugins.generation_committed(receipt))
     _finish(host, trial)
     return Confirmed(trial.becomes or current_number(target) or 0, trial.what)
 
 
-def _put_in_place(target: Target, trial: Trial) -> Receipt:
+def _put_in_place(context: Context, target: Target, trial: Trial) -> Receipt:
     """Make the generation that was kept the current one."""
+    from polpkg.ops.carrying_out import tell_firmware
     from polpkg.ops.rollback import how_many
     from polpkg.targets.apply import apply_plan
     from polpkg.targets.boot.set_up import with_boot_set_up
@@ -247,9 +248,12 @@ def _put_in_place(target: Target, trial: Trial) -> Receipt:
 
     path = f"{CANDIDATE}/{RECEIPT_FILE}"
     kept = parse_receipt(target.read(path), path)
-    wanted = with_boot_set_up(target, read_state(target, kept, trial.what, CANDIDATE))
+    state = read_state(target, kept, trial.what, CANDIDATE)
+    wanted = with_boot_set_up(target, state, boot_paths=context.boot_paths())
     present = read_present(target, wanted)
-    return apply_plan(target, compute_plan(wanted, present, keep=how_many(wanted, present)), wanted)
+    receipt = apply_plan(target, compute_plan(wanted, present, keep=how_many(wanted, present)), wanted)
+    tell_firmware(context, target, wanted.boot.once)
+    return receipt
 
 
 def finish_interrupted(context: Context, target: Target) -> None:

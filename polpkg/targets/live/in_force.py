@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
+from polpkg.targets.boot.firmware import can_boot_once
 from polpkg.targets.boot.trial import Trial, read_trial
+from polpkg.targets.confirm import is_confirmed
 from polpkg.targets.generations import read_generation, read_generation_file, usable_generation
 from polpkg.targets.layout import POLICYDB_FILE
 from polpkg.targets.live.known_policy import KnownPolicy
@@ -38,12 +40,18 @@ def find_in_force(target: Target, running: RunningXen, places: Iterable[str] = (
 
 
 def _booted_generation(target: Target, receipt: Receipt) -> Receipt | None:
-    """The generation that the boot loader took: the confirmed one while a new one waits, or was given up."""
-    if read_trial(target) not in (Trial.STAGED, Trial.FAILED):
+    """The generation that the boot loader took: the confirmed one while a new one waits, or was given up.
+
+    None when nobody can tell: EFI firmware tries a new one once, and does not say afterwards whether it did.
+    """
+    marks, trial = read_marks(target), read_trial(target)
+    if trial is None:
+        tried_once = marks.confirmed is not None and can_boot_once(target)
+        return None if tried_once and not is_confirmed(target, receipt, marks) else receipt
+    if trial not in (Trial.STAGED, Trial.FAILED):
         return receipt
-    confirmed = read_marks(target).confirmed
     try:
-        return None if confirmed is None else read_generation(target, confirmed)
+        return None if marks.confirmed is None else read_generation(target, marks.confirmed)
     except TargetError:
         return None
 
