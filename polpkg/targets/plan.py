@@ -359,7 +359,7 @@ def _find_backups(present: PresentState, changes: Iterable[FileAction]) -> dict[
 
 def _prune(present: PresentState, number: int, previous: int | None, keep: int) -> list[PruneGeneration]:
     """Which generations go: all but the newest `keep`, the current one, the one before, those marked, and those that
-    alone have what somebody else made.
+    alone have what somebody else made, or know whose a policy in /boot is.
     """
     newest = sorted((*present.numbers, number))[-max(keep, 1) :]
     kept = {*newest, previous, present.marks.confirmed, *present.marks.pinned, *present.keepsakes}

@@ -41,7 +41,7 @@ class PresentState:
     that a plan may touch, by path; a file that does not exist is not in it.  `sizes`: of the same.  `hypervisors`: the
     hypervisor files of the receipt, and of `orphans`, that still exist.  `orphans`: boot files that an earlier
     generation has and the current one does not, as that one recorded them.  `keepsakes`: the generations that keep
-    policies which somebody else made: adopted ones, and those that were replaced.
+    policies which somebody else made, adopted ones and those that were replaced, or that alone know of `orphans`.
     """
 
     receipt: Receipt | None = None
@@ -64,7 +64,9 @@ def read_present(target: Target, wanted: WantedState) -> PresentState:
         *(boot.path for each in wanted.artifacts for boot in each.boot_files),
         *(receipt.boot_files if receipt else ()),
     }
-    orphans = find_orphans(target, paths)
+    orphaned = find_orphans(target, paths)
+    orphans = {path: policy for path, (_, policy) in orphaned.items()}
+    holders = {number for number, _ in orphaned.values()}
     configuration = {*wanted.boot.files, *find_boot_configuration(target, paths)}
     found = _read_files(target, paths | configuration | set(orphans))
     policies = (*(receipt.policies if receipt else ()), *orphans.values())
@@ -78,7 +80,7 @@ def read_present(target: Target, wanted: WantedState) -> PresentState:
         {path: len(content) for path, content in found.items()},
         frozenset(path for path in served if target.stat(path)),
         orphans,
-        frozenset(number for number in numbers if _is_keepsake(target, number)),
+        frozenset(number for number in numbers if number in holders or _is_keepsake(target, number)),
     )
 
 
@@ -108,12 +110,12 @@ def _paths_in(target: Target, folder: str) -> Iterator[str]:
     return (f"{folder}/{name}" for name in target.list(folder or "/"))
 
 
-def find_orphans(target: Target, known: Collection[str]) -> dict[str, PolicyRecord]:
-    """Boot files that are none of `known` and that an earlier generation has, with its newest record of each."""
+def find_orphans(target: Target, known: Collection[str]) -> dict[str, tuple[int, PolicyRecord]]:
+    """Boot files that are none of `known` and that an earlier generation has, with the newest such and its record."""
     folders = {BOOT, *(path.rpartition("/")[0] for path in known if is_policy_path(path))}
     there = (path for folder in folders for path in _paths_in(target, folder) if is_policy_path(path))
     unknown = set(there) - set(known)
-    orphans: dict[str, PolicyRecord] = {}
+    orphans: dict[str, tuple[int, PolicyRecord]] = {}
     for number in reversed(generation_numbers(target) if unknown else ()):
         try:
             earlier = read_generation(target, number).boot_files
@@ -122,7 +124,7 @@ def find_orphans(target: Target, known: Collection[str]) -> dict[str, PolicyReco
                 continue
             raise
         for path in unknown & earlier.keys() - orphans.keys():
-            orphans[path] = earlier[path]
+            orphans[path] = number, earlier[path]
     return orphans
 
 

@@ -178,7 +178,7 @@ def _boot_drift(target: Target, receipt: Receipt) -> Iterator[Drift]:
     ours = receipt.boot_files
     for path, policy in ours.items():
         yield from _compare(target, path, policy.sha256)
-    adopted = {path for path, policy in find_orphans(target, ours).items() if _is_adopted(target, path, policy)}
+    adopted = {path for path, (_, policy) in find_orphans(target, ours).items() if _is_adopted(target, path, policy)}
     for directory in sorted({BOOT, *(path.rpartition("/")[0] for path in ours)}):
         for name in target.list(directory or "/"):
             path = f"{directory}/{name}"

@@ -150,6 +150,25 @@ def test_the_policy_of_a_hypervisor_that_went_goes_too(call, installed):
     assert call("verify", "--root", installed).code == 0
 
 
+def test_it_goes_too_when_newer_generations_have_forgotten_it(call, installed):
+    """The generation that put it there is kept for as long as the file is there, and no longer."""
+    other = installed / "boot/xen-4.20-amd64.gz"
+    other.write_bytes(build_hypervisor("4.20"))
+    call("sync", "--root", installed)
+    call("install", "stordom", "--xen", "4.17", "--root", installed)
+    project = installed / "etc/polpkg/policy.toml"
+    project.write_text(project.read_text().replace("[target]\n", "[target]\nkeep = 1\n"))
+    for package in ("domu-isolated", "xenstoredom", "stubdom"):
+        assert call("install", package, "--root", installed, "--xen", "4.17").code == 0
+    assert (installed / "boot/xenpolicy-4.20-amd64").exists()
+    other.unlink()
+    call("remove", "stubdom", "--root", installed)
+    assert not (installed / "boot/xenpolicy-4.20-amd64").exists()
+    assert call("verify", "--root", installed).code == 0
+    call("remove", "xenstoredom", "--root", installed)
+    assert len(call("history", "--root", installed, "--json").document["generations"]) == 2
+
+
 def test_a_policy_that_polpkg_never_wrote_is_left(call, installed):
     (installed / "boot/xenpolicy-4.20-amd64").write_bytes(b"mine")
     call("install", "stordom", "--root", installed)

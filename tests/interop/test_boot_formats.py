@@ -11,6 +11,8 @@ from polpkg.targets.boot.device_tree import policy_nodes
 from polpkg.targets.boot.fdt import read_tree
 from polpkg.targets.boot.pe import hypervisor_digest, is_signed, read_section, section_names, with_section
 
+pytestmark = pytest.mark.interop
+
 
 @cache
 def can_link():

@@ -111,6 +111,36 @@ def test_the_mistake_of_grub_is_named(run, root, tmp_path):
     assert ("grub-xsm-entry-empty" in said) is bool(wrong)
 
 
+def test_the_distributions_entries_share_an_id_and_ours_do_not(run, root, tmp_path):
+    """Its plain entry and its "(XSM enabled)" one are called the same, so the id cannot choose between them."""
+    assert run("install", "vmv")[0] == 0
+    menu, _ = menu_of(root, tmp_path)
+    theirs = [each.ids for each in menu.entries if each.hypervisor and not each.ids[-1].startswith("polpkg-")]
+    assert len(theirs) > len(set(theirs))
+    assert menu.default.ids == ("polpkg-xen-4.17-amd64",)
+    assert [each.titles[-1] for each in menu.entries if each.ids[-1] == menu.default.ids[-1]] == [
+        menu.default.titles[-1]
+    ]
+
+
+def test_a_distribution_whose_script_knows_no_xsm(run, root, tmp_path):
+    """As openSUSE's: the entries of polpkg need nothing of it."""
+    (root / "etc/grub.d/20_linux_xen").unlink()
+    assert run("install", "vmv")[0] == 0
+    menu, _ = menu_of(root, tmp_path)
+    assert menu.default.modules[-1] == "/xenpolicy-4.17-amd64"
+    assert run("verify")[0] == 0
+
+
+def test_a_policy_of_xens_own_installation_stays_beside_ours(run, root, tmp_path):
+    """It is called by the full version, which GRUB does not pair with a file of the distribution's name."""
+    (root / "boot/xenpolicy-4.17.7").write_bytes(b"of make install-policy")
+    assert run("install", "vmv")[0] == 0
+    menu, _ = menu_of(root, tmp_path)
+    assert menu.default.modules[-1] == "/xenpolicy-4.17-amd64"
+    assert (root / "boot/xenpolicy-4.17.7").read_bytes() == b"of make install-policy"
+
+
 def test_the_choice_of_somebody_stays(run, root, tmp_path):
     assert run("install", "vmv")[0] == 0
     with (root / "etc/default/grub").open("a") as settings:

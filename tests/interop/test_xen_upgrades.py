@@ -23,6 +23,8 @@ def can_unshare(*flags):
     return subprocess.run(["unshare", *flags, "true"], capture_output=True, check=False).returncode == 0
 
 
+pytestmark = pytest.mark.interop
+
 needs_dpkg = pytest.mark.skipif(
     not (shutil.which("dpkg-deb") and shutil.which("dpkg") and can_unshare("-Ur")), reason="no dpkg, or no namespaces"
 )

@@ -61,6 +61,8 @@ class IpxeBootPath(NetworkTree):
             files[path] = BootFileContent(_render(each, script).encode("latin-1"), is_last=True)
             if each.fallback is not None:
                 files[fallback_path(each.policy)] = BootFileContent(each.fallback)
+            if script.kernel[0].endswith(".gz"):
+                notes.append(f"iPXE as it is usually built boots no {script.kernel[0]}: give it the file unpacked")
             if not _is_chained(target, path):
                 notes.append(f"{script.path} does not boot the policy yet: have it say `chain {IPXE_SCRIPT}`")
         return SetUp(files, tuple(notes))

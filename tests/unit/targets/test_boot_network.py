@@ -198,6 +198,7 @@ def test_ipxe_gets_a_script_of_its_own(net, install):
     net.write("/boot.ipxe", SCRIPT.encode())
     plan = install("one")
     assert any("chain polpkg.ipxe" in note for note in plan.notes)
+    assert any("give it the file unpacked" in note for note in plan.notes), "iPXE does not decompress"
     assert net.read("/polpkg.ipxe").decode().splitlines() == [
         "#!ipxe",
         "# Written by polpkg, and made again with every change.",

@@ -98,6 +98,7 @@ def test_a_good_configuration(menu, tree):
         {"options": "xsm=flask"},
         {"options": "xsm=flask flask=enforcing flask=permissive"},
         {"options": "xsm=silo xsm=flask flask=late"},
+        {"options": "xsm=flask flask=enforce"},
         {"policy": ""},
         {"policy": "/xenpolicy-4.18"},
         {"last": "module2 /ucode"},
@@ -106,6 +107,18 @@ def test_a_good_configuration(menu, tree):
 def test_an_entry_that_does_not_enforce_the_policy(menu, tree, change):
     menu(entry(**change))
     assert codes(tree) >= {"boot-entry-missing", "boot-default-other"}
+
+
+def test_a_word_that_panics_is_named(menu, tree):
+    """Xen 4.22 panics on a word that `flask=` does not have, whatever the policy is."""
+    menu(entry(options="xsm=flask flask=enforce"))
+    (told,) = [each.message for each in check_grub(tree, ENTRIES) if each.code == "boot-default-other"]
+    assert "Xen panics on flask=enforce" in told
+
+
+def test_a_policy_that_an_older_script_lists_as_a_hypervisor(menu, tree):
+    menu(entry("Xen policy", "p").replace("multiboot2 /xen-4.17.gz", "multiboot2 /xenpolicy-4.17") + entry())
+    assert codes(tree) == {"boot-default-other"}
 
 
 def test_a_later_option_counts(menu, tree):
