@@ -291,11 +291,15 @@ def run_bitbake(builder, folder, *words):
 
 
 @pytest.mark.skipif(not BITBAKE, reason="there is no bitbake")
-def test_yocto(builder):
-    """bitbake parses the layer, and runs the class on a tree that its tasks made."""
+@pytest.mark.parametrize("xen", ["", "4.17"])
+def test_yocto(builder, xen):
+    """bitbake parses the layer, and runs the class on a tree that has Xen, or for a release."""
     folder = builder("yocto")
     (folder / "build/tree/boot").mkdir(parents=True)
-    shutil.copyfile(folder.parents[1] / "xen.gz", folder / "build/tree/boot/xen-4.17.gz")
+    if not xen:
+        shutil.copyfile(folder.parents[1] / "xen.gz", folder / "build/tree/boot/xen-4.17.gz")
+    with (folder / "meta-site/conf/layer.conf").open("a") as conf:
+        conf.write(f'POLPKG_XEN = "{xen}"\n')
     run_bitbake(builder, folder, "-e", "polpkg-site")
     assert 'RCONFLICTS:polpkg-site="xen-flask xen-tools-flask"' in builder.said
     run_bitbake(builder, folder, "xen-site-image")
