@@ -7,7 +7,7 @@ and the parameters of its instances, and on nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +130,7 @@ def build_modules(
         try:
             if kept:
                 kept.begin()
-            expanded = _expand(package, table)
+            expanded = _expand(package, table, partial(_attributes, modules))
         except PolicyError as error:
             problems.extend(error.diagnostics)
             continue
@@ -144,7 +144,7 @@ def build_modules(
         if package.has_cil:
             others = [statements, *(m.statements for m in modules if package.own_tables or m.package in seen)]
             more, found = _read_cil(package, others, environment)
-            statements += more
+            statements = (*statements, *more)
             problems.extend(found)
         uses = tuple(MacroUse(c.name, c.owner, c.caller, c.place) for c in expanded.calls if c.owner and c.caller)
         modules.append(_module(package, statements, uses, expanded.warnings))
@@ -177,10 +177,10 @@ def _read_cil(
     return read_cil(fragments, CilContext(classes, abi.initial_sids, declared, environment.mls))
 
 
-def _expand(package: PackageSource, table: MacroTable) -> Expanded:
+def _expand(package: PackageSource, table: MacroTable, attributes: Callable[[], frozenset[str]]) -> Expanded:
     """The statements of a package, those in CIL apart."""
     if not package.dialect:
-        return expand_package(_macro_fragments(package), package.units, table)
+        return expand_package(_macro_fragments(package), package.units, table, attributes)
     text = RefpolicyText((*package.fragments, *(unit.source for unit in package.units)), table)
     statements, problems = parse_te(text)
     return Expanded(statements, problems, text.expansion.calls, text.expansion.table, said(text.expansion))

@@ -8,19 +8,21 @@ that cannot be done, the package is expanded word for word: the statements are t
 from __future__ import annotations
 
 import re
+from array import array
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from polpkg.diagnostics import Diagnostic, Frame, Place, Severity, Source
 from polpkg.errors import PolicyError
 from polpkg.policy.ir.quick import new_tuple
-from polpkg.policy.ir.statements import NameSet
+from polpkg.policy.ir.statements import AttributeDeclaration, NameSet
+from polpkg.policy.ir.table import TableMaker
 from polpkg.policy.syntax.m4 import MessageKind, NotAlike, Trial, expand
 from polpkg.policy.syntax.te import parse_te
 from polpkg.policy.syntax.te.words import RESERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from polpkg.policy.ir.statements import Statement
     from polpkg.policy.syntax.m4 import Call, Expansion, MacroTable
@@ -68,7 +70,7 @@ class Expanded(NamedTuple):
     `table` has the definitions that fragments leave behind, `warnings` is what they say with `errprint`.
     """
 
-    statements: tuple[Statement, ...]
+    statements: Sequence[Statement]
     problems: tuple[Diagnostic, ...]
     calls: tuple[Call, ...]
     table: MacroTable
@@ -86,20 +88,30 @@ def said(expansion: Expansion) -> tuple[Diagnostic, ...]:
 
 
 def expand_package(
-    fragments: Sequence[Source], units: Sequence[Unit], table: MacroTable, *, worth_while: int = WORTH_WHILE
+    fragments: Sequence[Source],
+    units: Sequence[Unit],
+    table: MacroTable,
+    attributes: Callable[[], frozenset[str]] = frozenset,
+    *,
+    worth_while: int = WORTH_WHILE,
 ) -> Expanded:
     """Expands and parses the fragments of a package and then its units.
 
-    Raises PolicyError as `expand` does, and `name-of-a-macro` for a name that would be expanded itself.
+    `attributes` says which attributes are known from other packages.  Raises PolicyError as `expand` does, and
+    `name-of-a-macro` for a name that would be expanded itself.
     """
     if len(units) >= worth_while:
         expansion = expand(fragments, table)
         _check_names(units, expansion.table)
         statements, problems = parse_te(expansion)
         if not problems and expansion.text[-1:] in ("", "\n"):
-            repeated = _repeat(units, expansion)
-            if repeated is not None:
-                return Expanded((*statements, *repeated[0]), (), repeated[1], expansion.table, said(expansion))
+            own = {s.name for s in statements if isinstance(s, AttributeDeclaration)}
+            maker = TableMaker(attributes() | own)
+            for statement in statements:
+                maker.add(statement)
+            calls = _repeat(units, expansion, maker)
+            if calls is not None:
+                return Expanded(maker.table(), (), calls, expansion.table, said(expansion))
     expansion = expand((*fragments, *(unit.source for unit in units)), table)
     statements, problems = parse_te(expansion)
     _check_names(units, expansion.table)
@@ -122,32 +134,31 @@ def _check_names(units: Iterable[Unit], table: MacroTable) -> None:
         raise PolicyError.of(problems.values())
 
 
-def _repeat(units: Iterable[Unit], before: Expansion) -> tuple[list[Statement], tuple[Call, ...]] | None:
-    """The statements of `units`, and all calls; None when they have to be expanded word for word."""
+def _repeat(units: Iterable[Unit], before: Expansion, maker: TableMaker) -> tuple[Call, ...] | None:
+    """Adds the statements of `units`; all calls, or None when they have to be expanded word for word."""
     shapes: dict[tuple[int, str], list[_Shape]] = {}
     calls = {call[:3]: call for call in before.calls}
-    statements: list[Statement] = []
     mark = f"q{token_hex(12)}q"
     try:
         for unit in units:
             known = shapes.setdefault(unit[1:3], [])
-            if any(shape.add_to(statements, unit.names) for shape in known):
+            if any(shape.add(unit.names) for shape in known):
                 continue
-            shape = _Shape(unit, mark, before.table)
-            if len(known) >= _MOST_SHAPES or not shape.add_to(statements, unit.names):
+            shape = _Shape(unit, mark, before.table, maker)
+            if len(known) >= _MOST_SHAPES or not shape.add(unit.names):
                 return None
             known.insert(0, shape)
             for call in shape.calls:
                 calls.setdefault(call[:3], call)
     except (NotAlike, PolicyError):
         return None
-    return statements, tuple(calls.values())
+    return tuple(calls.values())
 
 
 class _Shape:
     """What one kind of call comes to: statements with placeholders, and for which names they hold."""
 
-    def __init__(self, unit: Unit, mark: str, table: MacroTable) -> None:
+    def __init__(self, unit: Unit, mark: str, table: MacroTable, maker: TableMaker) -> None:
         """Raises `NotAlike`, and PolicyError as `expand` does."""
         if not all(map(_NAME.fullmatch, unit.names)):
             raise NotAlike
@@ -164,25 +175,70 @@ class _Shape:
             call if call.place.frame.macro else call._replace(place=Place(real, *call.place[1:]))
             for call in expansion.calls
         ]
+        self._maker = maker
         self._parts = _Parts(mark, placeholders)
-        self._recipes = [self._parts.recipe(statement) for statement in statements]
+        self._blocks = tuple(_Block() for _ in maker.rows)
+        self._order = bytearray()
+        self._words: dict[tuple[int, str], int] = {}
+        for statement in statements:
+            self._add_row(statement)
 
-    def add_to(self, statements: list[Statement], names: tuple[str, ...]) -> bool:
-        """Appends the statements of the call with these names, if it comes to the same; whether it does."""
+    def _add_row(self, statement: Statement) -> None:
+        maker, parts = self._maker, self._parts
+        kind, form, names = maker.describe(statement)
+        block = self._blocks[kind]
+        recipe = parts.recipe(form)
+        if recipe[2]:
+            block.filled.append((len(block.forms), recipe))
+        block.forms.append(0 if recipe[2] else maker.form(form))
+        block.places.append(maker.place(statement.place))
+        for column, name in zip(block.names, (*names, "", "", ""), strict=False):
+            part = parts.part(name) if name else -1
+            column.append(self._word((part, "" if part >= 0 else name)))
+        self._order.append(kind)
+
+    def _word(self, word: tuple[int, str]) -> int:
+        return self._words.setdefault(word, len(self._words))
+
+    def add(self, names: tuple[str, ...]) -> bool:
+        """Adds the statements of the call with these names, if it comes to the same; whether it does."""
         if not all(map(_NAME.fullmatch, names)):
             raise NotAlike
         values = self._parts.values(names) if self._trial.holds_for(names, self._table) else None
         if values is None:
             return False
-        for kind, fields, holes in self._recipes:
-            if holes:
-                filled = list(fields)
-                for at, part in holes:
-                    filled[at] = values[part]
-                statements.append(new_tuple(kind, filled))
-            else:
-                statements.append(cast("Statement", fields))
+        maker = self._maker
+        words = (values[part] if part >= 0 else word for part, word in self._words)
+        numbers = [maker.name(word) if word else 0 for word in words]
+        for rows, block in zip(maker.rows, self._blocks, strict=True):
+            rows.forms.extend(self._filled(block, values) if block.filled else block.forms)
+            rows.places.extend(block.places)
+            for column, wanted in zip(rows.names, block.names, strict=True):
+                column.extend([numbers[word] for word in wanted])
+        maker.order += self._order
         return True
+
+    def _filled(self, block: _Block, values: list[Any]) -> array[int]:
+        """The forms of a block for one call."""
+        forms = block.forms[:]
+        for at, (kind, fields, holes) in block.filled:
+            filled = list(fields)
+            for hole, part in holes:
+                filled[hole] = values[part]
+            forms[at] = self._maker.form(new_tuple(kind, filled))
+        return forms
+
+
+class _Block:
+    """The rows of one kind that a shape has: forms with places, those that are filled in for each call, and three
+    columns of names by the number of the word.
+    """
+
+    def __init__(self) -> None:
+        self.forms = array("I")
+        self.places = array("I")
+        self.filled: list[tuple[int, _Recipe]] = []
+        self.names: tuple[list[int], ...] = ([], [], [])
 
 
 _Recipe = tuple[Any, tuple[Any, ...], list[tuple[int, int]]]
@@ -205,12 +261,12 @@ class _Parts:
         """How to make `value` for other names; what does not differ has no holes."""
         holes: list[tuple[int, int]] = []
         for at, field in enumerate(value):
-            part = self._part(field)
+            part = self.part(field)
             if part >= 0:
                 holes.append((at, part))
         return type(value), value, holes
 
-    def _part(self, value: object) -> int:
+    def part(self, value: object) -> int:
         """The number of a part, or -1 for what does not differ."""
         if isinstance(value, Place) or not isinstance(value, (str, tuple)):
             return -1

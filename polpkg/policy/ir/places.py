@@ -55,15 +55,11 @@ class PlaceTable(Sequence[Place]):
         if not all(map(lt, frames.callers, range(1, count + 1))):
             raise ValueError("callers")
 
-    @property
-    def are_in_macros(self) -> bool:
-        """Whether every place is in the text of some macro."""
-        nameless = [number for number, macro in enumerate(self.macros) if not macro]
-        if not any(map(self.frames.macros.__contains__, nameless)):
-            return True
+    def outside(self) -> frozenset[int]:
+        """The numbers of the places that are in the text of no macro."""
         macros = self.frames.macros
-        outside = {frame for frame, macro in enumerate(macros) if not self.macros[macro]}
-        return outside.isdisjoint(self.places.frames)
+        frames = {frame for frame, macro in enumerate(macros) if not self.macros[macro]}
+        return frozenset(at for at, frame in enumerate(self.places.frames) if frame in frames)
 
     def frame(self, number: int) -> Frame:
         """A frame by number, made with its callers."""
@@ -137,6 +133,13 @@ def tabulate_places(places: Iterable[Place]) -> PlaceTable:
         for column, value in zip(columns, (number_of(frame), line, at), strict=True):
             column.append(value)
     return PlaceTable(tuple(sources), tuple(macros), frames, columns)
+
+
+def outside_macros(places: Sequence[Place]) -> frozenset[int]:
+    """The numbers of the places that are in the text of no macro."""
+    if isinstance(places, PlaceTable):
+        return places.outside()
+    return frozenset(at for at, place in enumerate(places) if not place.frame.macro)
 
 
 def within(numbers: array[int], count: int) -> None:

@@ -26,14 +26,17 @@ from polpkg.policy.ir.statements import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from polpkg.diagnostics import Frame, Place
+    from polpkg.diagnostics import Place
     from polpkg.policy.ir.statements import Statement
 
 AV_ROW, TYPE_ROW, OTHER_ROW = range(3)
 """The kinds of rows: access vector rules, type rules, and all other statements."""
 
 Form: TypeAlias = tuple[Any, ...]
-"""A statement with None instead of its place, and instead of the names that rows fill in."""
+"""A statement without its place and without the names that rows fill in; `None` and `_ALL_BUT` stand for these."""
+
+_ALL_BUT = NameSet(complement=True)
+"""In a form: all types but the one that a row names.  No statement has such a set."""
 
 _HOLES: dict[type, tuple[tuple[int, bool], ...]] = {
     AvRule: ((2, True), (3, True)),
@@ -46,7 +49,6 @@ _HOLES: dict[type, tuple[tuple[int, bool], ...]] = {
 """Where names of types are in a statement: the field, and whether it is a set."""
 
 _MOST_HOLES = 3
-_OTHER = bytes((OTHER_ROW,))
 
 
 class Rows(NamedTuple):
@@ -92,27 +94,30 @@ class StatementTable(Sequence["Statement"]):
             self._others = tuple(self._made(self.rows[OTHER_ROW]))
         return self._others
 
-    def rows_before(self, other: int) -> tuple[int, int]:
-        """How many access vector rules and how many type rules of the rows come before `others[other]`."""
-        at = -1
-        for _ in range(other + 1):
-            at = self.order.find(_OTHER, at + 1)
-        return self.order.count(AV_ROW, 0, at), self.order.count(TYPE_ROW, 0, at)
+    def rows_before(self) -> Iterator[tuple[int, int]]:
+        """For each of `others`, how many access vector rules and how many type rules of the rows come before it."""
+        counts = [0, 0]
+        for kind in self.order:
+            if kind == OTHER_ROW:
+                yield counts[AV_ROW], counts[TYPE_ROW]
+            else:
+                counts[kind] += 1
 
     def _made(self, rows: Rows) -> Iterator[Statement]:
         fillers = [_filler(form) for form in self.forms]
         names, places = self.names, self.places
-        sets: dict[int, NameSet] = {}
+        sets: dict[tuple[int, bool], NameSet] = {}
         for form, place, *numbers in zip(rows.forms, rows.places, *rows.names, strict=True):
             kind, fields, holes = fillers[form]
             fields[0] = places[place]
-            for (at, is_set), number in zip(holes, numbers, strict=False):
+            for (at, is_set, complement), number in zip(holes, numbers, strict=False):
                 if not is_set:
                     fields[at] = names[number]
-                elif (found := sets.get(number)) is not None:
+                elif (found := sets.get((number, complement))) is not None:
                     fields[at] = found
                 else:
-                    fields[at] = sets[number] = NameSet((names[number],))
+                    new = new_tuple(NameSet, ((names[number],), (), False, complement))
+                    fields[at] = sets[number, complement] = new
             yield cast("Statement", new_tuple(kind, fields))
 
     def _all(self) -> tuple[Statement, ...]:
@@ -135,78 +140,95 @@ class StatementTable(Sequence["Statement"]):
         return self._all()[index]
 
 
-def _filler(form: Form) -> tuple[type, list[Any], tuple[tuple[int, bool], ...]]:
+def _filler(form: Form) -> tuple[type, list[Any], tuple[tuple[int, bool, bool], ...]]:
     holes = _HOLES.get(type(form), ())
-    return type(form), list(form), holes if holes and form[holes[0][0]] is None else ()
+    if not all(form[at] is None or form[at] == _ALL_BUT for at, _ in holes):
+        holes = ()
+    return type(form), list(form), tuple((at, is_set, form[at] is not None) for at, is_set in holes)
 
 
 def tabulate(statements: Iterable[Statement], attributes: frozenset[str]) -> StatementTable:
-    """The table of `statements`.
-
-    A type rule about one of `attributes` is no row of its kind, since it stands for many.
-    """
-    maker = _Maker(attributes)
+    """The table of `statements`; see `TableMaker`."""
+    maker = TableMaker(attributes)
     for statement in statements:
         maker.add(statement)
     return maker.table()
 
 
-class _Maker:
-    """Fills a table."""
+class Description(NamedTuple):
+    """What becomes of a statement: the kind of its row, its form, and the names that the row has."""
+
+    kind: int
+    form: Form
+    names: tuple[str, ...]
+
+
+class TableMaker:
+    """Fills a table.  A type rule about one of `attributes` is no row of its kind, since it stands for many."""
 
     def __init__(self, attributes: frozenset[str]) -> None:
+        """Begins empty."""
         self._attributes = attributes
         self._names: dict[str, int] = {}
         self._forms: dict[tuple[type, Form], int] = {}
-        self._numbers: dict[tuple[Frame, int, int], int] = {}
-        self._places: list[Place] = []
-        self._rows = (Rows.empty(), Rows.empty(), Rows.empty())
-        self._order = bytearray()
+        self._places: dict[Place, int] = {}
+        self.rows = (Rows.empty(), Rows.empty(), Rows.empty())
+        self.order = bytearray()
 
     def add(self, statement: Statement) -> None:
         """Appends a statement."""
+        kind, form, names = self.describe(statement)
+        rows = self.rows[kind]
+        rows.forms.append(self.form(form))
+        rows.places.append(self.place(statement.place))
+        numbers = (*map(self.name, names), *(0,) * (_MOST_HOLES - len(names)))
+        for column, name in zip(rows.names, numbers, strict=True):
+            column.append(name)
+        self.order.append(kind)
+
+    def describe(self, statement: Statement) -> Description:
+        """What `add` would make of a statement."""
         fields: list[Any] = [None, *statement[1:]]
         names = _names_of(statement)
-        for (at, _), _name in zip(_HOLES.get(type(statement), ()), names, strict=False):
-            fields[at] = None
-        kind = self._kind(statement, names)
-        form = cast("Form", new_tuple(type(statement), fields))
-        number = self._forms.setdefault((type(statement), form), len(self._forms))
-        rows = self._rows[kind]
-        rows.forms.append(number)
-        rows.places.append(self._place(statement.place))
-        numbers = [self._names.setdefault(name, len(self._names)) for name in names]
-        for column, name in zip(rows.names, (*numbers, *(0,) * (_MOST_HOLES - len(numbers))), strict=True):
-            column.append(name)
-        self._order.append(kind)
+        for (at, is_set), _ in zip(_HOLES.get(type(statement), ()), names, strict=False):
+            fields[at] = _ALL_BUT if is_set and fields[at].complement else None
+        return Description(self._kind(statement, names), cast("Form", new_tuple(type(statement), fields)), names)
 
     def _kind(self, statement: Statement, names: tuple[str, ...]) -> int:
-        if names and isinstance(statement, AvRule):
-            return AV_ROW if statement.kind is not AvKind.NEVERALLOW and len(statement.classes) == 1 else OTHER_ROW
-        if names and isinstance(statement, TypeRule):
-            return TYPE_ROW if len(statement.classes) == 1 and self._attributes.isdisjoint(names) else OTHER_ROW
-        return OTHER_ROW
+        if not (names and isinstance(statement, AvRule | TypeRule)) or len(statement.classes) > 1:
+            return OTHER_ROW
+        if statement.source.complement or statement.target.complement:
+            return OTHER_ROW
+        if isinstance(statement, AvRule):
+            return AV_ROW if statement.kind is not AvKind.NEVERALLOW else OTHER_ROW
+        return TYPE_ROW if self._attributes.isdisjoint(names) else OTHER_ROW
 
-    def _place(self, place: Place) -> int:
-        number = self._numbers.setdefault(place, len(self._places))
-        if number == len(self._places):
-            self._places.append(place)
-        return number
+    def form(self, form: Form) -> int:
+        """The number of a form."""
+        return self._forms.setdefault((type(form), form), len(self._forms))
+
+    def name(self, name: str) -> int:
+        """The number of a name."""
+        return self._names.setdefault(name, len(self._names))
+
+    def place(self, place: Place) -> int:
+        """The number of a place."""
+        return self._places.setdefault(place, len(self._places))
 
     def table(self) -> StatementTable:
         """What was added."""
         forms = [form for _, form in self._forms]
-        return StatementTable(tuple(self._names), tuple(forms), tuple(self._places), self._rows, bytes(self._order))
+        return StatementTable(tuple(self._names), forms, tuple(self._places), self.rows, bytes(self.order))
 
 
 def _names_of(statement: Statement) -> tuple[str, ...]:
-    """The names that a row has for `statement`; none when a set in it is more than the name of one type."""
+    """The names that a row has for `statement`; none when a set in it is not about one type."""
     found: list[str] = []
     for at, is_set in _HOLES.get(type(statement), ()):
         value: Any = statement[at]
         if is_set:
             name = value.names[0] if len(value.names) == 1 else ""
-            if not name or name == "self" or value != NameSet((name,)):
+            if not name or name == "self" or value[1:3] != ((), False):
                 return ()
             value = name
         found.append(value)

@@ -15,7 +15,7 @@ from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.statements import AvKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from polpkg.diagnostics import Frame, Place
     from polpkg.policy.ir.linked import LinkedNeverallow, LinkedPolicy
@@ -35,8 +35,8 @@ _SPREAD = 64
 def check_assertions(policy: LinkedPolicy, report: Report) -> None:
     """Reports every allow rule that an assertion forbids, with the place of both."""
     grants = _Grants(policy)
-    for assertion in policy.neverallows:
-        offenders = grants.against(assertion)
+    for assertion, by_target in zip(policy.neverallows, grants.by_target, strict=True):
+        offenders = grants.against(assertion, by_target=by_target)
         for rule in offenders[:_SHOWN]:
             report.errors.append(_violation(policy, assertion, rule, len(offenders)))
 
@@ -82,33 +82,30 @@ class _Grants:
         self._rules: dict[int, list[LinkedAvRule]] = {}
         self._indexes: dict[tuple[int, bool], _Index] = {}
         self._sets: dict[int, _Types] = {}
+        self.by_target = [self._is_about_targets(assertion) for assertion in policy.neverallows]
         for rule in _allow_rules(policy, self._looked_at()):
             self._rules.setdefault(rule.security_class, []).append(rule)
 
     def _looked_at(self) -> tuple[_Side, _Side]:
         """Which rules can matter because of their sources, and of their targets."""
         sides = (_Side(self._policy), _Side(self._policy))
-        for assertion in self._policy.neverallows:
-            by_target = self._is_about_targets(assertion)
+        for assertion, by_target in zip(self._policy.neverallows, self.by_target, strict=True):
             sides[by_target].add(assertion, assertion.targets if by_target else assertion.sources)
         for side in sides:
             side.settle(self._attributes)
         return sides
 
-    def against(self, assertion: LinkedNeverallow) -> list[LinkedAvRule]:
-        """The rules that grant what `assertion` forbids."""
-        return [rule for rule in self._candidates(assertion) if self._touches(rule, assertion)]
-
-    def _candidates(self, assertion: LinkedNeverallow) -> Sequence[LinkedAvRule]:
-        """The rules that grant some of the permissions, found by source or by target, whichever are fewer types."""
+    def against(self, assertion: LinkedNeverallow, *, by_target: bool) -> list[LinkedAvRule]:
+        """The rules that grant what `assertion` forbids, found by its sources, or by its targets."""
         number = assertion.security_class
         if number not in self._rules:
-            return ()
-        if self._is_about_targets(assertion):
-            return self._index(number, by_target=True).find(self._set(assertion.targets), assertion.permissions)
-        return self._index(number, by_target=False).find(self._set(assertion.sources), assertion.permissions)
+            return []
+        types = self._set(assertion.targets if by_target else assertion.sources)
+        found = self._index(number, by_target=by_target).find(types, assertion.permissions)
+        return [rule for rule in found if self._touches(rule, assertion)] if found else found
 
     def _is_about_targets(self, assertion: LinkedNeverallow) -> bool:
+        """Whether it is faster to look for rules by target: whichever are fewer types."""
         return not assertion.on_self and self._set(assertion.targets).size <= self._set(assertion.sources).size
 
     def _index(self, security_class: int, *, by_target: bool) -> _Index:

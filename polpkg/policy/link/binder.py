@@ -14,7 +14,7 @@ from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.link.symbols import OBJECT_ROLE, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from polpkg.diagnostics import Place
     from polpkg.policy.abi import Abi
@@ -221,15 +221,15 @@ class Binder:
         bound = self._sets[False].get(names)
         return bound is not None and bound.covered is module
 
-    def may_use(self, names: Sequence[str], module: PolicyModule, *, in_macros: bool) -> bool:
-        """Whether `module` may use all of these types and attributes wherever it stands, or wherever a macro stands.
+    def handed_to(self, module: PolicyModule, names: Iterable[str]) -> frozenset[str] | None:
+        """Those of `names`, types and attributes, that `module` may use in macros only, since these are handed them.
 
-        False also when that depends on the macro.
+        None when it may not use some of them, or when that depends on the macro.
         """
         packages = {name: self._table.types[name].package for name in names}
         covered = {p for p in set(packages.values()) if self._dependencies.covers(frozenset((p,)), module)}
-        others = [name for name, package in packages.items() if package not in covered]
-        return not others or (in_macros and self._dependencies.are_handed(others))
+        others = frozenset(name for name, package in packages.items() if package not in covered)
+        return others if self._dependencies.are_handed(others) else None
 
     def rule_symbols(self, found: TypeSet) -> tuple[int, ...]:
         """The numbers of `found` to write in rules: attributes that `expandattribute` dissolves are written out."""

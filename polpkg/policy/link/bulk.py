@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polpkg.policy.ir.columns import Columns, RuleColumns
 from polpkg.policy.ir.linked import LinkedAvRule, LinkedTypeRule
-from polpkg.policy.ir.places import PlaceTable
+from polpkg.policy.ir.places import outside_macros
 from polpkg.policy.ir.statements import AvRule, TypeRule
 from polpkg.policy.ir.table import AV_ROW, TYPE_ROW
 
@@ -33,8 +33,7 @@ def bind_rows(table: StatementTable, module: PolicyModule, binder: Binder) -> Bo
     numbers = [binder.types.get(name, -1) for name in table.names]
     if -1 in numbers or binder.written_out:
         return None
-    in_macros = isinstance(table.places, PlaceTable) and table.places.are_in_macros
-    if not binder.may_use(table.names, module, in_macros=in_macros):
+    if not _may_use(table, module, binder):
         return None
     attributes = {at for at, number in enumerate(numbers) if number in binder.attributes}
     if not all(map(attributes.isdisjoint, table.rows[TYPE_ROW].names)):
@@ -54,6 +53,20 @@ def bind_rows(table: StatementTable, module: PolicyModule, binder: Binder) -> Bo
     return BoundRows(
         RuleColumns(LinkedAvRule, abouts, columns, table.places),
         RuleColumns(LinkedTypeRule, abouts, type_columns, table.places),
+    )
+
+
+def _may_use(table: StatementTable, module: PolicyModule, binder: Binder) -> bool:
+    """Whether the rules may use every name, whatever macro they are in; names that are handed to macros, in macros."""
+    handed = binder.handed_to(module, table.names)
+    if not handed:
+        return handed is not None
+    outside = outside_macros(table.places)
+    numbers = {number for number, name in enumerate(table.names) if name in handed}
+    return not outside or not any(
+        place in outside and not numbers.isdisjoint(names)
+        for kind in (AV_ROW, TYPE_ROW)
+        for place, *names in zip(table.rows[kind].places, *table.rows[kind].names, strict=True)
     )
 
 

@@ -123,10 +123,14 @@ class _RuleLinker:
                     self._bind(statement, module)
             return
         done = (0, 0)
-        for number, statement in enumerate(table.others):
+        for statement, before in zip(table.others, table.rows_before(), strict=True):
             if type(statement) in _RULES:
-                if isinstance(statement, (AvRule, TypeRule)):
-                    done = self._add_rows(bound, done, table.rows_before(number))
+                if (
+                    before != done
+                    and isinstance(statement, (AvRule, TypeRule))
+                    and statement.kind is not AvKind.NEVERALLOW
+                ):
+                    done = self._add_rows(bound, done, before)
                 self._bind(statement, module)
         self._add_rows(bound, done, (len(bound.rules), len(bound.type_rules)))
 
