@@ -156,6 +156,7 @@ class ContextLinker:
                     context = self.bind(statement.context, module, statement.place)
                     if context is not None:
                         _, kind, low, high, path, _ = statement
+                        self._binder.report.check_ascii(path, "the path of a device tree node", statement.place)
                         found.append(LinkedObjectContext(kind, low, high, path, context, statement.place))
         found.sort(key=lambda c: (c.kind.value, c.low, c.high, c.path))
         self._check_overlaps(found)

@@ -35,6 +35,11 @@ class Report:
             self.error(place, code, message, hint)
         return self.is_foreign
 
+    def check_ascii(self, text: str, what: str, place: Place) -> None:
+        """Reports `text` when a policydb has no room for its characters."""
+        if not text.isascii():
+            self.error(place, "not-ascii", f"{what} is written in ASCII, and {text[:60]!r} is not")
+
     def warn(self, place: Place, code: str, message: str, hint: str = "") -> None:
         """Something that a person should know."""
         self.warnings.append(Diagnostic.at(place, code, message, hint=hint, severity=Severity.WARNING))

@@ -326,6 +326,7 @@ class _RuleLinker:
         targets = binder.type_set(rule.target, module, place, only_types=True, allow_self=True)
         result = binder.single_type(rule.result, module, place)
         classes = [binder.class_number(name, place) for name in rule.classes]
+        binder.report.check_ascii(rule.object_name, "the name of an object", place)
         if result is None:
             return
         for number in (found for found in classes if found is not None):

@@ -89,6 +89,7 @@ class Processor:
         self._seen: dict[tuple[str, str, str], tuple[Level, int]] = {}
         self._expansions = 0
         self._steps = 0
+        self._steps_allowed = limits.steps_at_least
         self._volume = 0
 
     # -- what `expand` uses
@@ -96,6 +97,7 @@ class Processor:
     def read(self, source: Source) -> None:
         """Expand one file."""
         self._level = level = Level(source)
+        self._steps_allowed += self.limits.steps_per_character * len(source.text)
         if self._synced:
             self._synced.begin_source(level)
         self._blocks = [Block(source.text, [(0, level, 0, source.package)], -1)]
@@ -187,7 +189,7 @@ class Processor:
         """Read `block` until another block is to be read first, or the delimiters that count change."""
         calls, stacks = self._calls, self.stacks
         self._steps += 1
-        if self._steps > self.limits.steps:
+        if self._steps > self._steps_allowed or self._steps > self.limits.steps:
             self.fail_limit("steps", *block.where(block.position))
         if calls:
             call = calls[-1]
@@ -462,6 +464,8 @@ class Processor:
     def spend(self, steps: int, level: Level, offset: int) -> None:
         """Count work that one call does as that many steps."""
         self._steps += steps
+        if self._steps > self._steps_allowed:
+            self.fail_limit("steps", level, offset)
         self._check("steps", self._steps, level, offset)
 
     def check_pushdefs(self, count: int, call: Invocation) -> None:
@@ -474,7 +478,10 @@ class Processor:
 
     def fail_limit(self, limit: str, level: Level, offset: int) -> NoReturn:
         """Raise the error for going beyond the bound called `limit`."""
-        message = f"macro expansion goes beyond its bound: {_BOUNDS[limit].format(getattr(self.limits, limit))}"
+        bound = getattr(self.limits, limit)
+        if limit == "steps":
+            bound = min(bound, self._steps_allowed)
+        message = f"macro expansion goes beyond its bound: {_BOUNDS[limit].format(bound)}"
         raise self.error("m4-limit", message, level, offset, "does a macro call itself without end?")
 
     def _fail_at_end(self, what: str, level: Level, offset: int, hint: str = "") -> NoReturn:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from polpkg.policy.syntax.m4.table import BodyMark, Macro
 
 
+_MANY = 100
+"""An expansion that is put together from more pieces than this costs steps for each of them."""
+
+
 def substitute(macro: Macro, arguments: list[Argument], call: tuple[Level, int, str], processor: Processor) -> Text:
     """What `macro`, called with `arguments` at the place `call`, expands to."""
     level, offset, author = call
@@ -37,6 +41,8 @@ def substitute(macro: Macro, arguments: list[Argument], call: tuple[Level, int, 
                 levels.leave_out(reference)
         if filled.length > bound:
             processor.fail_limit("text", level, offset)
+    if len(filled.marks) > _MANY:
+        processor.spend(len(filled.marks), level, offset)
     return Text("".join(filled.parts), filled.marks)
 
 

@@ -133,5 +133,10 @@ def test_what_version_24_cannot_carry_is_refused(rules, reason):
     assert compiled(rules)
 
 
+def test_a_path_that_no_policydb_holds_is_an_error():
+    message = "not-ascii: the path of a device tree node is written in ASCII, and '/s\u00e9' is not"
+    assert refusal('devicetreecon "/s\u00e9" us:r:t') == message
+
+
 def test_an_initial_sid_without_a_context_is_an_error():
     assert refusal("", policy=POLICY.replace("sid xen us:r:t", "")).startswith("missing-sid: ")

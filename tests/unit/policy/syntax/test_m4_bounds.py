@@ -122,6 +122,29 @@ def test_many_arguments_are_stopped_while_they_are_cheap(text):
     assert time.process_time() - started < 3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "define(`f',`f($@,$@)')f(x)",
+        "define(`x',`x x')x",
+        "define(`f',`ifelse($#,1,,`f(shift($@))')')f(" + "x," * 3000 + "x)",
+        "define(`loop',`loop(`$1',$2)')loop(a,b)",
+    ],
+)
+def test_a_short_source_is_allowed_little(text):
+    started = time.process_time()
+    assert refused(text).code == "m4-limit"
+    assert time.process_time() - started < 5
+
+
+def test_a_long_source_is_allowed_more():
+    calls = "define(`x',`y')define(`z',`x`'x`'x`'x')" + "z\n" * 20
+    assert refused(calls, steps_at_least=20, steps_per_character=1).message.endswith(
+        f"{20 + len(calls)} names, quotations and delimiters"
+    )
+    assert run(calls, steps_at_least=20, steps_per_character=4).text == "yyyy\n" * 20
+
+
 def test_an_expansion_bomb_is_stopped_before_it_is_built():
     levels = "".join(f"define(`b{n}',`b{n - 1}`'b{n - 1}`'b{n - 1}`'b{n - 1}')" for n in range(1, 30))
     started = time.process_time()
