@@ -26,8 +26,9 @@ def command(
 ) -> None:
     """Show what one policy says that another does not.
 
-    What it allows, declares and labels: attributes are expanded, conditions compared by what they mean.  For two
-    files that compilers made, also how they differ in form, and by which rule compilers may.
+    What it allows, the gravest first, what it declares and labels: attributes are expanded, conditions compared by what
+    they mean.  `--verbose` and `--json` leave nothing out.  For two files that compilers made, also how they differ in
+    form, and by which rule compilers may.
 
     For example:
       polpkg diff vmv "netdom>=1" --xen 4.17
@@ -39,11 +40,13 @@ def command(
 
     context = make_context(console, indexes)
     answer = diff_named(context, old, new, lambda: open_target(context, target), target.xen or "")
-    console.answer(_document(answer), "\n".join(_lines(answer)))
+    lines = _lines(answer, console.width, is_whole=console.verbose)
+    console.answer(_document(answer), "\n".join(lines))
 
 
 def _document(answer: DiffAnswer) -> dict[str, Any]:
     from polpkg.cli.differences import diff_document
+    from polpkg.cli.review import allow_document
 
     diff = answer.diff
     return {
@@ -57,17 +60,23 @@ def _document(answer: DiffAnswer) -> dict[str, Any]:
             "new": {"fingerprint": answer.new.policy.abi.fingerprint, "xen": answer.new.policy.abi.version or None},
             "changes": diff.abi.to_json(),
         },
-    } | diff_document(diff)
+    } | {**diff_document(diff), "allow": allow_document(answer.review)}
 
 
-def _lines(answer: DiffAnswer) -> Iterator[str]:
+def _lines(answer: DiffAnswer, width: int, *, is_whole: bool) -> Iterator[str]:
     from polpkg.cli.differences import diff_lines
+    from polpkg.cli.render import wrapped
+    from polpkg.cli.review import difference_lines
 
     if answer.diff.is_empty:
         yield f"{answer.old.label} and {answer.new.label} say the same"
     else:
         yield f"from {answer.old.label} to {answer.new.label}:"
-        yield from diff_lines(answer.diff)
+        if is_whole:
+            for line in diff_lines(answer.diff):
+                yield from wrapped(line, width, "", "      ")
+        else:
+            yield from difference_lines(answer.review, width)
     yield from _form_lines(answer)
 
 

@@ -31,8 +31,12 @@ def review_document(found: PolicyReview) -> dict[str, Any]:
     document: dict[str, Any] = {"xen": found.xen, "compared_with": found.compared_with or None}
     if found.review is None:
         return document
-    allow = {"added": _rules(found.review.gained), "removed": _rules(found.review.lost)}
-    return document | diff_document(found.review.diff) | {"allow": allow}
+    return document | diff_document(found.review.diff) | {"allow": allow_document(found.review)}
+
+
+def allow_document(review: Review) -> dict[str, Any]:
+    """The allow rules that came and went as JSON values, each with its packages and the function it is typical of."""
+    return {"added": _rules(review.gained), "removed": _rules(review.lost)}
 
 
 def _rules(found: Iterable[ReviewedRule]) -> list[dict[str, Any]]:
@@ -53,11 +57,13 @@ def review_lines(found: PolicyReview, width: int) -> list[str]:
         return [f"policy for Xen {found.xen}: the first one here, there is none to compare it with"]
     if review.diff.is_empty:
         return [f"policy for Xen {found.xen}: says the same as that of {found.compared_with}"]
-    return [f"policy for Xen {found.xen}, compared with {found.compared_with}:", *_difference_lines(review, width)]
+    return [f"policy for Xen {found.xen}, compared with {found.compared_with}:", *difference_lines(review, width)]
 
 
-def _difference_lines(review: Review, width: int) -> Iterator[str]:
-    yield from (f"  hypervisor: {line}" for line in review.diff.abi.lines())
+def difference_lines(review: Review, width: int) -> Iterator[str]:
+    """A difference for a person: the gravest first, and not more than one reads."""
+    for line in review.diff.abi.lines():
+        yield from wrapped(f"hypervisor: {line}", width, "  ", "      ")
     yield from _rule_lines("newly allowed", "+", review.gained, width)
     yield from _rule_lines("no longer allowed", "-", review.lost, width)
     more = len(review.diff.type_rules.added), len(review.diff.type_rules.removed)
@@ -95,7 +101,7 @@ def _rule_lines(title: str, mark: str, rules: tuple[ReviewedRule, ...], width: i
     for group, targets in groups[:_SHOWN_GROUPS]:
         yield from _group_lines(mark, group, targets, width)
     if len(groups) > _SHOWN_GROUPS:
-        yield f"    and {len(groups) - _SHOWN_GROUPS} more like these; --json and `polpkg diff` show all"
+        yield f"    and {len(groups) - _SHOWN_GROUPS} more like these; --json has all, and `polpkg diff --verbose`"
 
 
 def _grouped(rules: Iterable[ReviewedRule]) -> list[tuple[_Group, list[str]]]:

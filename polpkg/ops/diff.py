@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from polpkg.ops.context import Context
     from polpkg.policy.analysis.diff import PolicyDiff
+    from polpkg.policy.analysis.review import Review
+    from polpkg.policy.analysis.view import PolicyView
     from polpkg.policy.backends.equivalence import PolicyDifference
     from polpkg.policy.ir.linked import LinkedPolicy
     from polpkg.targets.target import Target
@@ -22,23 +24,33 @@ if TYPE_CHECKING:
 class Compared(NamedTuple):
     """A policy and what to call it; for a policydb, its bytes."""
 
-    policy: LinkedPolicy
+    view: PolicyView
     label: str
     data: bytes | None = None
+
+    @property
+    def policy(self) -> LinkedPolicy:
+        """The policy itself."""
+        return self.view.policy
 
 
 @dataclass(frozen=True, slots=True)
 class DiffAnswer:
     """How the second policy differs from the first, and what both are called.
 
-    `forms` says for two policydbs how they differ as files without saying anything else, as compilers may; None when
-    one of them is no policydb.
+    `review`: the whole difference, its allow rules with their packages, the gravest first.  `forms` says for two
+    policydbs how they differ as files without saying anything else, as compilers may; None when one is no policydb.
     """
 
     old: Compared
     new: Compared
-    diff: PolicyDiff
+    review: Review
     forms: tuple[PolicyDifference, ...] | None = None
+
+    @property
+    def diff(self) -> PolicyDiff:
+        """The difference alone."""
+        return self.review.diff
 
     @property
     def is_same_file(self) -> bool:
@@ -53,12 +65,12 @@ def diff_named(context: Context, old: str, new: str, open_target: Callable[[], T
     its name ends in `.lock`.  Everything else is a requirement, linked for `xen` with the packages that every target
     has.  Raises UsageError for what is none of these, and what reading, resolving and linking raise.
     """
-    from polpkg.policy.analysis.diff import diff_policies
+    from polpkg.policy.analysis.review import review_policies
 
     if not xen and old.isdecimal() and new.isdecimal():
         xen = _common_abi(open_target(), int(old), int(new))
     first, second = (_read(context, text, open_target, xen) for text in (old, new))
-    return DiffAnswer(first, second, diff_policies(first.policy, second.policy), _forms(first.data, second.data))
+    return DiffAnswer(first, second, review_policies(first.view, second.view), _forms(first.data, second.data))
 
 
 def _common_abi(target: Target, old: int, new: int) -> str:
@@ -79,15 +91,17 @@ def _forms(old: bytes | None, new: bytes | None) -> tuple[PolicyDifference, ...]
 
 
 def _read(context: Context, text: str, open_target: Callable[[], Target], xen: str) -> Compared:
+    from polpkg.policy.analysis.view import view_of
+
     if text.isdecimal():
         found = read_installed_policy(open_target(), int(text), xen)
-        return Compared(found.view.policy, found.label)
+        return Compared(found.view, found.label)
     path = context.locate(text)
     if path.is_file() and path.suffix == ".lock":
-        return Compared(_link_lock(context, path, xen), text)
+        return Compared(view_of(_link_lock(context, path, xen)), text)
     if path.is_file() and path.suffix != ".polpkg":
-        return Compared(read_policy_file(path).view.policy, text, path.read_bytes())
-    return Compared(_link_requirement(context, text, xen), text)
+        return Compared(read_policy_file(path).view, text, path.read_bytes())
+    return Compared(view_of(_link_requirement(context, text, xen)), text)
 
 
 def _link_requirement(context: Context, text: str, xen: str) -> LinkedPolicy:

@@ -10,6 +10,7 @@ from time import sleep
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from polpkg.errors import TargetError
+from polpkg.targets.generations import generation_numbers
 from polpkg.targets.layout import CURRENT, JOURNAL, MARKS
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class _Moment(NamedTuple):
     """By what one tells that nothing was changed between two moments."""
 
     current: str | None
+    generations: tuple[int, ...]
     marks: bytes | None
     is_changing: bool
 
@@ -65,4 +67,4 @@ def _settled(target: Target) -> _Moment:
 def _moment(target: Target) -> _Moment:
     changing = target.stat(JOURNAL) is not None
     marks = target.read(MARKS) if target.stat(MARKS) else None
-    return _Moment(target.read_link(CURRENT), marks, changing)
+    return _Moment(target.read_link(CURRENT), generation_numbers(target), marks, changing)

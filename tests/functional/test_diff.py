@@ -40,8 +40,13 @@ def test_a_file_and_a_generation(call, installed):
 def test_requirements_and_hypervisors(call):
     done = call("diff", "dom0", "netdom", "--xen", "4.17")
     assert done.code == 0
-    assert done.out.startswith("from dom0 to netdom:\n  + allow ")
-    assert "\n  + type netdom_t\n" in done.out
+    assert done.out.startswith("from dom0 to netdom:\n  newly allowed (")
+    assert "[netdom 1.0.0]" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+    whole = call("diff", "dom0", "netdom", "--xen", "4.17", "--verbose")
+    assert whole.out.startswith("from dom0 to netdom:\n  + allow ")
+    assert "\n  + type netdom_t\n" in whole.out
+    assert max(map(len, whole.out.splitlines())) <= 80
     call("link", "dom0", "domu", "--xen", "4.17", "-o", "one.bin")
     call("link", "dom0", "domu", "--xen", "4.18", "-o", "other.bin")
     document = call("diff", "one.bin", "other.bin", "--json").document
@@ -106,3 +111,15 @@ def test_lock_files(call):
 def test_what_cannot_be_compared(call, tmp_path, words, code):
     (tmp_path / "text").write_text("no policy")
     assert call("diff", *words).code == code
+
+
+def test_the_gravest_comes_first_and_only_so_much(call, installed):
+    """What a person reads is bounded; `--json` has all of it, with the packages that say so."""
+    call("link", "dom0", "domu", "--xen", "4.17", "-o", "small.bin")
+    text = call("diff", "small.bin", 2, "--root", installed).out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "more like these" in text
+    document = call("diff", 1, 2, "--root", installed, "--json").document
+    rules = document["allow"]["added"]
+    assert {"packages", "function"} <= set(rules[0])
+    assert any(rule["packages"] == ["netdom 1.0.0"] for rule in rules)
