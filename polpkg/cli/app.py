@@ -55,7 +55,7 @@ VERBS: dict[str, Verb] = {
     "remove": Verb(TARGET, "Remove packages, or one instance, and what nothing needs any more."),
     "upgrade": Verb(TARGET, "Move packages to the newest versions that policy.toml allows."),
     "sync": Verb(TARGET, "Make a target have what policy.toml and policy.lock say."),
-    "refit": Verb(TARGET, "Fit the policy of a target to its hypervisors, after Xen was upgraded."),
+    "refit": Verb(TARGET, "Fit the policy of a target to its hypervisors, after an upgrade."),
     "status": Verb(TARGET, "Show what a target has now."),
     "list": Verb(TARGET, "List the packages of a target."),
     "history": Verb(TARGET, "List the generations of a target."),

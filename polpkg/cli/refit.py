@@ -8,7 +8,7 @@ from polpkg.errors import ExitCode
 
 
 def command(console: Console, place: PlaceOptions) -> ExitCode | None:
-    """Fit the policy of a target to its hypervisors, after Xen was upgraded there.
+    """Fit the policy of a target to its hypervisors, after an upgrade.
 
     For the triggers of package managers: whenever something in /boot changed, the locked policy is compiled and put in
     place for every hypervisor file that is new or another one, without network and without questions; nothing is
