@@ -12,6 +12,8 @@ import pytest
 from hypervisors import build_hypervisor
 from ssh_hosts import make_key, ssh_host, why_no_host
 
+from polpkg.targets.host.session import Session
+
 pytestmark = pytest.mark.skipif(bool(why_no_host()), reason=why_no_host() or "there can be one")
 
 STATE = ("boot", "etc/polpkg", "var/lib/polpkg")
@@ -92,6 +94,23 @@ def test_every_look_shows_the_same_as_of_a_tree(call, host, tmp_path):
         lines = iter(shown.splitlines())
         assert all(line in lines for line in here.out.splitlines()), words  # some also tell what runs there
     assert files(host.root) == before
+
+
+def test_looking_and_doing_nothing_take_few_ways_there_and_back(call, host, monkeypatch):
+    """Each line costs one: on a slow network they are what a command takes."""
+    assert call("install", "vmv", "--yes", "--host", host.address).code == 0
+    lines = []
+    run = Session.run
+
+    def noted(session, line, *words, **options):
+        lines.append(line)
+        return run(session, line, *words, **options)
+
+    monkeypatch.setattr(Session, "run", noted)
+    for words, most in ((("sync", "--yes"), 14), (("status",), 20), (("install", "netdom", "--yes"), 60)):
+        del lines[:]
+        assert call(*words, "--host", host.address).code == 0
+        assert len(lines) <= most, lines
 
 
 class TestWhoIsNotLetIn:

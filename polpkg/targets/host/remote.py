@@ -14,7 +14,7 @@ from polpkg.targets.host.local import command_timeout
 from polpkg.targets.host.quoting import command
 from polpkg.targets.host.session import SessionEnd
 from polpkg.targets.host.survey import Surveys
-from polpkg.targets.layout import LOCK, STATE
+from polpkg.targets.layout import JOURNAL, LOCK, STATE
 from polpkg.targets.target import file_stat
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class RemoteHost:
         self._again = again
         self._name = name
         self._top = top
+        self._is_locked = False
         self._surveys = Surveys(self._ask, top, is_root=session.is_root)
         self.commands = RemoteCommands(session, name, after=self._surveys.renew)
 
@@ -64,6 +65,8 @@ class RemoteHost:
 
     def stat(self, path: str) -> FileStat | None:
         """See `Target.stat`."""
+        if path == JOURNAL and not self._is_locked:  # whoever asks wants to know whether somebody changes it just now
+            self._surveys.renew()
         with suppress(KeyError):
             return self._surveys.known().stat(path)
         answer = self._ask(command("stat -L -c '%f %s %d %i'", [self._at(path)]))
@@ -140,11 +143,13 @@ class RemoteHost:
     def _held(self, on_wait: Callable[[str], None] | None) -> Generator[None]:
         made = self._acquire(on_wait)
         self._surveys.renew()
+        self._is_locked = True
         stop = self.session.keep_alive()
         try:
             yield
         finally:
             stop.set()
+            self._is_locked = False
             lock, *folders = reversed(made) if made else (self._at(LOCK),)
             with suppress(HostError):  # a lock does not outlive its connection
                 self._change("unlock", LOCK, command("p_unlock", [lock, self._at(STATE), *folders] if made else [lock]))

@@ -90,7 +90,7 @@ class Surveys:
         self._is_due, self._known = False, Survey()
 
     def renew(self) -> None:
-        """Fetch all of it with the next question: nobody else changes it from here on."""
+        """Fetch all of it with the next question."""
         self._is_due = self._is_root
 
     def _fetch(self) -> Survey:

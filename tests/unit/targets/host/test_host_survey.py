@@ -144,6 +144,21 @@ def test_under_the_lock_it_is_fetched_anew(host, root):
         assert host.read("/etc/polpkg/policy.toml") == b"of somebody else"
 
 
+def test_whether_somebody_changes_it_is_asked_each_time(host, root, lines):
+    """`polpkg.targets.steady` compares two moments: what was fetched at the first says nothing about the second."""
+    assert host.stat("/var/lib/polpkg/journal.json") is None
+    assert host.read("/var/lib/polpkg/marks.json") == b"{}\n\n"
+    (root / "var/lib/polpkg/marks.json").write_bytes(b"new")
+    (root / "var/lib/polpkg/journal.json").write_bytes(b"{}")
+    assert host.stat("/var/lib/polpkg/journal.json") is not None
+    assert host.read("/var/lib/polpkg/marks.json") == b"new"
+    del lines[:]
+    with host.lock():
+        for _ in range(3):
+            assert host.stat("/var/lib/polpkg/journal.json") is not None
+    assert len(lines) == 4, "under the lock nobody else does: it, two lines, and unlocking"
+
+
 def test_it_does_not_last(host, root, monkeypatch):
     monkeypatch.setattr(survey_module, "_FRESH", -1.0)
     assert host.read("/etc/polpkg/policy.toml")
