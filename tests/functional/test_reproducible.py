@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypervisors import build_hypervisor
 
 from polpkg.cli import boundary
 
@@ -63,12 +64,22 @@ def snapshot(root):
     return found
 
 
-def build(folder, project, **how):
-    """The tree that polpkg makes in a folder in which a user may write."""
+def build(folder, project, furnish=None, **how):
+    """The tree that polpkg makes in a folder in which a user may write, or what it makes of one that is there."""
     folder.mkdir()
+    if furnish:
+        furnish(folder / "image")
     if "user" in how:
         os.chown(folder, USER, USER)
-    options = ("--locked", "--offline", "--yes", "--project", str(project), "--xen", "4.17", "--root")
+    options = [
+        "--locked",
+        "--offline",
+        "--yes",
+        "--project",
+        str(project),
+        *(() if furnish else ("--xen", "4.17")),
+        "--root",
+    ]
     variables = {"SOURCE_DATE_EPOCH": str(EPOCH), **how}
     polpkg("sync", *options, str(folder / "image"), cache=folder / "cache", **variables)
     return snapshot(folder / "image")
@@ -127,3 +138,22 @@ def test_a_time_that_is_none_is_refused_before_anything_is_made(project, tmp_pat
     assert boundary.run(["sync", *options, "--root", str(tmp_path / "image")]) == 6
     assert "SOURCE_DATE_EPOCH is 'soon'" in capsys.readouterr().err
     assert not (tmp_path / "image").exists()
+
+
+def furnish(root):
+    """A tree with GRUB and two hypervisors, as old as the source."""
+    (root / "boot/grub").mkdir(parents=True)
+    (root / "etc/grub.d").mkdir(parents=True)
+    (root / "etc/grub.d/20_linux_xen").write_text("#!/bin/sh\n")
+    for version in ("4.17", "4.22"):
+        (root / f"boot/xen-{version}.gz").write_bytes(build_hypervisor(version))
+    for path in (*root.rglob("*"), root):
+        path.chmod(0o755)
+        os.utime(path, (EPOCH, EPOCH))
+
+
+def test_what_it_makes_of_a_tree_that_boots_is_the_same(project, tmp_path):
+    first = build(tmp_path / "first", project, furnish)
+    assert build(tmp_path / "second", project, furnish, umask=0o077, PYTHONHASHSEED="3", TZ="Asia/Tokyo") == first
+    assert {path for path, (_, time, _) in first.items() if time != EPOCH * 10**9} == set()
+    assert {"etc/grub.d/09_polpkg", "boot/xenpolicy-4.17", "boot/xenpolicy-4.22"} <= first.keys()
