@@ -269,7 +269,8 @@ def finish_interrupted(context: Context, target: Target) -> None:
         if ending is not None and ending.outcome == "waits":
             raise _pending(target, ending.trial)
         if ending is not None:
-            _telling(context)(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
+            tell = context.say if ending.outcome == "confirmed" else _telling(context)
+            tell(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
     from polpkg.targets.recovery import recover
 
     if (recovery := recover(target)) is not None:

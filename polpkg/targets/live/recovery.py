@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from polpkg.errors import TargetError
 from polpkg.targets.generations import current_number
 from polpkg.targets.journal import Direction, read_journal
 from polpkg.targets.layout import GENERATIONS
@@ -75,10 +76,19 @@ def settle(host: LiveHost) -> Ending | None:
 
 def _end(host: LiveHost, phase: str) -> str:
     if phase == ARMED:
-        return "undone" if bring_back(host) else STUCK
+        return _take_back(host)
     if phase == REVERTING:
         return _wait_for_guard(host)
     return phase
+
+
+def _take_back(host: LiveHost) -> str:
+    """Do what the guard would do.  Raises TargetError `still-reverting` when it is at it and does not end."""
+    ended = bring_back(host)
+    if ended is None:
+        message = f"{host.target.name} is bringing its old policy back, or cannot be asked about it"
+        raise TargetError("still-reverting", message, hint="try again in a minute")
+    return "undone" if ended else STUCK
 
 
 def _wait_for_guard(host: LiveHost) -> str:

@@ -223,15 +223,18 @@ def _wait_for_host(host: LiveHost, seconds: int) -> bool | None:
     return None
 
 
-def _wait_for_guard(target: Target, end: float = 0.0) -> bool:
-    """Whether the guard, which has taken the matter over, brought the old policy back.  Raises TargetError."""
+def _wait_for_guard(target: Target, end: float = 0.0) -> bool | None:
+    """Whether the guard, which has taken the matter over, brought the old policy back; None when it does not end.
+
+    Raises TargetError.
+    """
     end = end or time.monotonic() + _GRACE
     while True:
         for phase, ended in ((REVERTED, True), (STUCK, False)):
             if target.stat(phase_path(phase)) is not None:
                 return ended
         if time.monotonic() > end:
-            return False
+            return None
         time.sleep(_TURN)
 
 
