@@ -112,7 +112,8 @@ class ExtFileSystem:
             raise self._unsupported(unknown, _NAMED)
         if log_size > 6 or self._count * self._size > self._blocks.size:
             raise self._damaged(f"it has {self._count:,} blocks of {self._size:,} bytes, more than its partition")
-        if not self._per_group or self._inode_size < 128 or self._inode_size > self._size or self._descriptor_size < 32:
+        sizes = (self._inode_size >= 128, self._inode_size <= self._size, 32 <= self._descriptor_size <= self._size)
+        if not self._per_group or not all(sizes):
             raise self._damaged("its superblock makes no sense")
 
     @property

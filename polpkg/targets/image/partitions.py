@@ -201,8 +201,14 @@ def _logical(disk: Blocks, extended: int, count: int, sector: int) -> list[tuple
 
 
 def _likelier(disk: Blocks, found: Sequence[list[Partition]]) -> list[Partition]:
-    """Of two readings of one MBR, which does not say how large its sectors are, the one where more is recognised."""
-    return max(found, key=lambda each: sum(_recognised(disk, each)))
+    """Of two readings of one MBR, which does not say how large its sectors are, the one where more is recognised.
+
+    Where nothing is, 512 bytes are meant.
+    """
+    scores = [sum(_recognised(disk, each)) for each in found]
+    if len(set(scores)) < len(scores) and any(scores):
+        raise _damaged("its MBR makes sense with sectors of 512 and of 4096 bytes")
+    return found[scores.index(max(scores))]
 
 
 def _recognised(disk: Blocks, partitions: Sequence[Partition]) -> Iterator[bool]:

@@ -222,3 +222,16 @@ def test_what_is_on_a_partition(tmp_path):
     assert found.label == "rrrr"
     assert identify(Edited(read_at(image.path, *image.efi), ())).uuid == "EF1E-F1EF"
     assert identify(Edited(bytes(MIB), ())) is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(254, 0xFFFF), (254, 1), (88, 0), (88, 0xFFFF), (40, 0), (24, 99), (336, 0xFFFF), (96, 0x80000000), (0, 0)],
+)
+def test_a_superblock_that_makes_no_sense_is_refused(tmp_path, offset, value):
+    image = build_image(tmp_path / "disk.img", ImageKind(""), root_mib=2)
+    content = bytearray(image.path.read_bytes())
+    content[1024 + offset : 1024 + offset + 4] = value.to_bytes(4, "little")
+    with pytest.raises(TargetError) as caught:
+        existing(ExtFileSystem(Edited(content, ()), "fs"), 2)
+    assert caught.value.code in {"damaged-image", "unsupported-file-system"}

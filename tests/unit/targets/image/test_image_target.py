@@ -272,3 +272,12 @@ def test_a_circle_of_directories_is_refused(image):
     with pytest.raises(TargetError) as caught:
         target.remove("/srv/a")
     assert caught.value.code == "damaged-image"
+
+
+def test_who_reads_a_qcow2_does_not_use_it(tmp_path):
+    image = build_image(tmp_path / "disk.img", ImageKind(format="qcow2"), {"/boot/file": b"old"})
+    reader, writer = open_image(str(image.path)), open_image(str(image.path))
+    assert reader.read("/boot/file") == b"old"
+    writer.write("/boot/file", b"new")
+    assert reader.read("/boot/file") == b"new"
+    assert image.read("/boot/file") == b"new"

@@ -179,3 +179,18 @@ def test_a_sector_size_is_told_by_what_is_on_the_partitions(tmp_path):
 def test_fdisk_agrees_on_whether_there_is_a_table(tmp_path):
     image = build_image(tmp_path / "disk.img", ImageKind(""))
     assert b"Disklabel type" not in attempt("fdisk", "-l", image.path).stdout
+
+
+def test_an_mbr_that_can_be_read_in_two_ways_is_refused(tmp_path):
+    """A file system where the partition begins with sectors of 512 bytes, and one where it begins with 4096."""
+    image = build_image(tmp_path / "disk.img", ImageKind("mbr"), root_mib=4)
+    start, size = image.root
+    with image.path.open("r+b") as file:
+        file.truncate(100 * MIB)
+        file.seek(start)
+        content = file.read(size)
+        file.seek(start * 8)
+        file.write(content)
+    with pytest.raises(TargetError) as caught:
+        read_partitions(RawFile.open(str(image.path)))
+    assert "4096" in caught.value.message
