@@ -21,6 +21,9 @@ NETWORK_FOLDERS = ("/srv/tftp", "/tftpboot", "/var/lib/tftpboot")
 BEGIN = "# polpkg: begin. Made again with every change, up to the end."
 END = "# polpkg: end"
 
+_OTHERS = frozenset(("grub", "grub2", "lost+found", "polpkg"))
+"""Folders of /boot that have hundreds of files and none for us."""
+
 _MAX_SIZE = 1 << 20
 _MAX_DEPTH = 3
 
@@ -32,10 +35,10 @@ def find_files(
     for folder in folders:
         for name in target.list(folder or "/"):
             path = f"{folder}/{name}"
-            if name.startswith(BESIDE_FALLBACK_PREFIX) or target.read_link(path) is not None:
+            if name.startswith(BESIDE_FALLBACK_PREFIX) or name in _OTHERS:
                 continue
             found = target.stat(path)
-            if found is None:
+            if found is None or target.read_link(path) is not None:
                 continue
             if found.kind is FileKind.DIRECTORY and depth:
                 yield from find_files(target, (path,), wanted, depth - 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from polpkg.errors import TargetError
 from polpkg.targets.boot.known import BOOT_PATHS
 from polpkg.targets.boot.path import Served, SetUp
+from polpkg.targets.boot.remembered import remembered
 from polpkg.targets.document import digest
 from polpkg.targets.layout import POLICYDB_FILE, is_boot_configuration
 
@@ -48,8 +49,9 @@ def boot_set_up(
     notes: list[str] = []
     once: list[BootOnce] = []
     served = find_served(target, policies, confirmed, contents)
+    seen = remembered(target)
     for boot_path in boot_paths:
-        found = boot_path.set_up(target, served)
+        found = boot_path.set_up(seen, served)
         _refuse_other_files(boot_path, found)
         files |= found.files
         notes += found.notes
@@ -69,7 +71,8 @@ def inspect_boot(
 ) -> tuple[BootFinding, ...]:
     """What all boot paths find about how `target` boots hypervisors with `policies`."""
     served = find_served(target, policies)
-    return tuple(finding for boot_path in boot_paths for finding in boot_path.inspect(target, served))
+    seen = remembered(target)
+    return tuple(finding for boot_path in boot_paths for finding in boot_path.inspect(seen, served))
 
 
 def find_served(

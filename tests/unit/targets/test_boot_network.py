@@ -370,3 +370,19 @@ def test_a_policy_that_is_linked_in(tree):
     assert told(BuiltInBootPath(), tree) == [("built-in-policy", SERVED.hypervisor)]
     tree.write("/boot/xen-4.17.config", b"# CONFIG_XSM_FLASK_POLICY is not set\n")
     assert told(BuiltInBootPath(), tree) == []
+
+
+def test_boot_paths_ask_once_what_is_there(tree, make):
+    """A host answers over a wire, and GRUB's folder has hundreds of modules."""
+    for number in range(200):
+        tree.write(f"/boot/grub/i386-pc/{number}.mod", b"")
+    tree.write("/boot/xen-4.17.gz", b"xen")
+    tree.write("/boot/config-6.1", b"CONFIG_XEN=y\n")
+    asked = []
+    for name in ("stat", "list", "read_link", "read"):
+        method = getattr(tree, name)
+        setattr(tree, name, lambda path, name=name, method=method: (asked.append((name, path)), method(path))[1])
+    boot = make.boot_file("/boot/xenpolicy-4.17", "/boot/xen-4.17.gz")
+    with_boot_set_up(tree, make.wanted("one", artifacts=[make.artifact("one", boot_files=[boot])]))
+    assert len(asked) < 40
+    assert not [path for _, path in asked if "/grub/i386-pc" in path]
