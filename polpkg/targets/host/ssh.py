@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _OPTIONS = (
     "-T", "-a", "-x",
     "-o", "BatchMode=yes",
+    "-o", "LogLevel=ERROR",
     "-o", "ClearAllForwardings=yes",
+    "-o", "RemoteCommand=none",
     "-o", "ConnectTimeout=15",
     "-o", "ServerAliveInterval=15",
     "-o", "ServerAliveCountMax=4",
@@ -31,15 +33,8 @@ _LOGIN = """exec sh -c '[ "$(id -u)" = 0 ] && exec sh; sudo -n true 2>/dev/null 
 """What the login shell there, whichever it is, is told: a POSIX sh, as root if it may."""
 
 _PATIENCE = 60.0
-_LOGIN_FAILED = 255
-"""The status of ssh itself; any other is that of the far end."""
-
-_PACKAGES = {
-    "flock": "util-linux",
-    "mv -T": "coreutils",
-    "timeout": "coreutils",
-}
-
+_PACKAGES = {"flock": "util-linux"}
+"""The Debian package of a program, where that is not coreutils."""
 
 _TROUBLES = (
     (
@@ -55,7 +50,7 @@ _TROUBLES = (
         "log in once with `ssh {login}`, and compare the fingerprint that it shows",
     ),
     (
-        "Permission denied",
+        "Permission denied (",
         "login-refused",
         "{name} does not let you in",
         "polpkg asks for no password: use a key (`ssh-copy-id {login}`), and an agent if it has a passphrase",

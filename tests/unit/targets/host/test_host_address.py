@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from polpkg.errors import TargetError, UsageError
+from polpkg.ops.context import Context
+from polpkg.plugin.manager import Distribution, Plugins
+from polpkg.plugin.values import Component
 from polpkg.targets.host import local
 from polpkg.targets.host.address import SshAddress, parse_ssh_address
 from polpkg.targets.host.dom0 import why_not_dom0
@@ -85,6 +88,17 @@ def test_this_machine(tmp_path, monkeypatch):
     for host in (open_host("local"), open_default_host()):
         assert host.list("/proc/xen") == ("capabilities",)
         assert host.commands.run(["cat"], stdin=b"\0x").output == b"\0x"
+
+
+def test_hosts_of_plugins():
+    context = Context()
+    acme = Component("acme", "a host behind Acme's management plane", "polpkg.targets.tree:TreeTarget")
+    context.__dict__["plugins"] = Plugins((Distribution("polpkg-acme", "1", False, {"targets": (acme,)}, ()),))
+    assert isinstance(context.open_target(None, None, "acme://rack-4"), TreeTarget)
+    with pytest.raises(UsageError) as caught:
+        context.open_target(None, None, "acne://rack-4")
+    assert caught.value.code == "unknown-host-kind"
+    assert "acme://" in caught.value.hint
 
 
 class TestLocalPrograms:
