@@ -212,9 +212,8 @@ def overview(verbs: Mapping[str, Verb], plugins: Plugins) -> str:
 
 
 def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], words: Sequence[str]) -> int:
-    from textwrap import wrap
-
     from polpkg.cli.console import Console
+    from polpkg.cli.render import wrapped
 
     typed = [word for word in words if word not in _MOVABLE]
     if typed and typed[0] not in _HELP:
@@ -225,7 +224,7 @@ def _subverb_overview(name: str, subverbs: Mapping[str, Callable[..., Any]], wor
     lines = [f"Usage: polpkg {name} VERB [OPTIONS] [ARGUMENTS]", ""]
     for sub, function in subverbs.items():
         summary = (function.__doc__ or "").splitlines()[0]
-        lines += wrap(f"  {sub.ljust(size)}  {summary}", 80, subsequent_indent=" " * (size + 4))
+        lines += wrapped(f"{sub.ljust(size)}  {summary}", 80, "  ", " " * (size + 4))
     lines += ["", f"`polpkg {name} VERB --help` tells all about a verb."]
     Console(name).answer({}, "\n".join(lines))
     return 0 if typed else 2

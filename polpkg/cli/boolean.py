@@ -35,20 +35,21 @@ def list_all(console: Console, place: PlaceOptions, indexes: IndexOptions) -> No
 
     context = make_context(console, indexes)
     found = list_booleans(context, open_target(context, place.target))
-    text = "\n".join(line for boolean in found for line in _lines(boolean)) or "the policy has no booleans"
+    text = (
+        "\n".join(line for boolean in found for line in _lines(boolean, console.width)) or "the policy has no booleans"
+    )
     console.answer({"booleans": [boolean._asdict() for boolean in found]}, text)
 
 
-def _lines(boolean: Boolean) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(boolean: Boolean, width: int) -> Iterator[str]:
+    from polpkg.cli.render import wrapped
 
     default = "" if boolean.current is boolean.default else f", {_word(boolean.default)} by default"
     running = "" if boolean.running in (None, boolean.current) else f", but {_word(boolean.running)} in force now"
     where = ", set in policy.toml" if boolean.is_set else f", by option {boolean.option}" if boolean.option else ""
     yield f"{boolean.name}: {_word(boolean.current)}{default}{where}{running} ({boolean.package})"
-    yield from wrap(visible(boolean.description), 78, initial_indent="  ", subsequent_indent="  ")
+    if boolean.description:
+        yield from wrapped(boolean.description, width, "  ", "  ")
 
 
 def _word(value: bool) -> str:  # noqa: FBT001 - the value is the subject

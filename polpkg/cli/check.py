@@ -54,7 +54,7 @@ def command(
     from polpkg.ops.check import check_package
 
     if explain:
-        console.answer(*_explanation(explain))
+        console.answer(*_explanation(explain, console.width))
         return None
     path = directory if directory.startswith(("/", "./", "../")) or directory in (".", "..") else f"./{directory}"
     answer = check_package(make_context(console, indexes), path, xen=xen or "", all_xen=all_xen)
@@ -73,16 +73,16 @@ def _shown(answer: CheckAnswer, level: str) -> Iterable[Diagnostic]:
     return (each for each in found if each.severity.value in shown)
 
 
-def _explanation(code: str) -> tuple[dict[str, Any], str]:
-    from textwrap import fill
-
+def _explanation(code: str, width: int) -> tuple[dict[str, Any], str]:
+    from polpkg.cli.render import wrapped
     from polpkg.policy.lint import LINTS
 
     lint = LINTS.get(code)
     if lint is None:
         raise UsageError("unknown-lint", f"lint has no `{code}`", hint=f"there are {', '.join(LINTS)}")
     level = lint.level.value
-    return {"code": code, "level": level, "text": lint.text}, f"{code} ({level})\n\n{fill(lint.text, 78)}"
+    told = "\n".join([f"{code} ({level})", "", *wrapped(lint.text, width, others="")])
+    return {"code": code, "level": level, "text": lint.text}, told
 
 
 def _document(answer: CheckAnswer, shown: Iterable[Diagnostic]) -> dict[str, Any]:

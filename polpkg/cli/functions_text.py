@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from polpkg.cli.render import visible
+from polpkg.cli.render import visible, wrapped
 from polpkg.ops.functions import labels_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _CELL = 24
 def report_lines(report: FunctionsReport, width: int, *, whole: bool = False) -> Iterator[str]:
     """The report, wrapped to `width`; with `whole` what each function takes with it as well."""
     others = f"; --xen chooses another: {', '.join(report.others)}" if report.others else ""
-    yield from _wrapped(f"the policy of generation {report.generation} for Xen {report.xen}{others}", width)
+    yield from wrapped(f"the policy of generation {report.generation} for Xen {report.xen}{others}", width)
     yield ""
     yield from _owner_lines(report, width)
     holder = report.holder.name
@@ -31,9 +30,9 @@ def report_lines(report: FunctionsReport, width: int, *, whole: bool = False) ->
         yield ""
         names = _names([served.type for served in clients])
         if not clients[0].holdings:
-            yield from _wrapped(f"{holder} holds nothing on {names}", width)
+            yield from wrapped(f"{holder} holds nothing on {names}", width)
             continue
-        yield from _wrapped(f"{holder} holds on {names}", width)
+        yield from wrapped(f"{holder} holds on {names}", width)
         yield from _holding_lines(clients[0].holdings, clients[0].type, report, width)
     yield ""
     yield f"{holder} holds on the host"
@@ -43,7 +42,7 @@ def report_lines(report: FunctionsReport, width: int, *, whole: bool = False) ->
         yield ""
         yield "what this policy does not take away"
         for sentence in report.residuals:
-            yield from _wrapped(f"  {sentence}", width)
+            yield from wrapped(f"  {sentence}", width)
 
 
 def _owner_lines(report: FunctionsReport, width: int) -> Iterator[str]:
@@ -55,12 +54,12 @@ def _owner_lines(report: FunctionsReport, width: int) -> Iterator[str]:
     nobody = {owner.name for owners in report.host_owners.values() for owner in owners if not owner.type}
     for owner, functions in sorted(by_owner.items()):
         whose = f"nobody ({owner})" if owner in nobody else owner
-        yield from _wrapped(f"  {whose}: {', '.join(functions)}", width)
+        yield from wrapped(f"  {whose}: {', '.join(functions)}", width)
     for clients in _alike(report.clients, lambda served: _other_owners(served, report)):
         if others := _other_owners(clients[0], report):
             names = _names([served.type for served in clients])
             words = "; ".join(f"{owners or _declarers(clients)}: {', '.join(found)}" for owners, found in others)
-            yield from _wrapped(f"  for {names}: {words}", width)
+            yield from wrapped(f"  for {names}: {words}", width)
 
 
 def _other_owners(served: Served, report: FunctionsReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -125,7 +124,7 @@ def _holding_lines(holdings: Iterable[Holding], client: str, report: FunctionsRe
     for held in holdings:
         reasons[_reason(held, is_ordinary=held in report.ordinary)].append(held)
     for reason, found in sorted(reasons.items(), key=_functions_first):
-        yield from _wrapped(f"  {reason}", width)
+        yield from wrapped(f"  {reason}", width)
         yield from _access_lines(found, client, width)
 
 
@@ -152,10 +151,10 @@ def _row(head: str, permissions: Iterable[str], width: int) -> Iterator[str]:
     """`head` and the permissions beside it, below it when it is long."""
     first = f"    {visible(head):<{_CELL}} "
     if len(head) > _CELL:
-        yield from _wrapped(f"    {head}", width)
+        yield from wrapped(f"    {head}", width)
         first = " " * (_CELL + 5)
     rest = " " * (_CELL + 5)
-    yield from wrap(" ".join(permissions), width, initial_indent=first, subsequent_indent=rest)
+    yield from wrapped(" ".join(permissions), width, first, rest)
 
 
 def _about(targets: Sequence[str], client: str) -> str:
@@ -186,26 +185,13 @@ def _move_lines(report: FunctionsReport, width: int, *, whole: bool) -> Iterator
             found[clients.get(held.target, "")].append(held)
         counts = (f"{len(held)} on {client or 'the host'}" for client, held in found.items())
         words = _names(list(counts)) or _why_nothing(report, function)
-        yield from _wrapped(f"  {function}: {words}", width)
+        yield from wrapped(f"  {function}: {words}", width)
         if whole:
             for client, held in found.items():
-                yield from _wrapped(f"    on {client or 'the host'}", width)
+                yield from wrapped(f"    on {client or 'the host'}", width)
                 yield from _access_lines(held, client, width)
     if not whole:
         yield "  (what stands above under one function alone; --verbose lists it)"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    indent = len(text) - len(text.lstrip())
-    lines = wrap(
-        visible(text.strip()),
-        width,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return lines or [""]
 
 
 def table_lines(rows: Iterable[Power], width: int) -> Iterator[str]:
@@ -221,9 +207,9 @@ def table_lines(rows: Iterable[Power], width: int) -> Iterator[str]:
             yield ""
         yield function
         for row in found:
-            yield from _wrapped(
+            yield from wrapped(
                 f"  {row.subject} on {row.target}: {row.security_class} {{ {' '.join(row.permissions)} }}", width
             )
             condition = "" if row.when == "always" else f"{WHEN[row.when]}: "
-            yield from _wrapped(f"      {condition}{row.reason}", width)
-            yield from _wrapped(f"      {row.hooks}", width)
+            yield from wrapped(f"      {condition}{row.reason}", width)
+            yield from wrapped(f"      {row.hooks}", width)

@@ -31,7 +31,7 @@ def command(console: Console, place: PlaceOptions) -> None:
     target = open_target(make_context(console), place.target)
     history = read_steadily(target, lambda: read_history(target))
     current = next((each.number for each in history if each.is_current), None)
-    lines = [line for each in history for line in _lines(each)]
+    lines = [line for each in history for line in _lines(each, console.width)]
     document = {"current": current, "generations": [_values(each) for each in history]}
     console.answer(document, "\n".join(lines) or "nothing was installed yet")
 
@@ -82,10 +82,8 @@ def _values(past: PastGeneration) -> dict[str, Any]:
     }
 
 
-def _lines(past: PastGeneration) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(past: PastGeneration, width: int) -> Iterator[str]:
+    from polpkg.cli.render import visible, wrapped
 
     mark = "*" if past.is_current else " "
     if past.receipt is None:
@@ -95,7 +93,7 @@ def _lines(past: PastGeneration) -> Iterator[str]:
     told = ", ".join(name for name, holds in marks.items() if holds)
     yield visible(f"{mark} {past.number}  {past.receipt.created}  {past.receipt.action}{f' ({told})' if told else ''}")
     changed = ["(the one before is not kept)"] if past.changes is None else past.changes.lines or ["same packages"]
-    yield from wrap(visible(", ".join(changed)), 78, initial_indent="     ", subsequent_indent="     ")
+    yield from wrapped(", ".join(changed), width, "     ", "     ")
 
 
 SUBVERBS = {"pin": pin, "unpin": unpin}

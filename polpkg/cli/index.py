@@ -53,7 +53,7 @@ def add(
     context = make_context(console)
     edited = _edited_place(context, place, project)
     added = add_index(context, edited, name, IndexSetting(location, trust, ca_file))
-    console.answer(_added_document(added), "\n".join(_added_lines(added, edited)))
+    console.answer(_added_document(added), "\n".join(_added_lines(added, edited, console.width)))
 
 
 def list_(
@@ -161,15 +161,15 @@ def _added_document(added: AddedIndex) -> dict[str, Any]:
     }
 
 
-def _added_lines(added: AddedIndex, place: EditedPlace) -> Iterator[str]:
-    from textwrap import wrap
+def _added_lines(added: AddedIndex, place: EditedPlace, width: int) -> Iterator[str]:
+    from polpkg.cli.render import wrapped
 
     now = "names" if added.changed else "already named"
     yield f"{place.name} {now} the index {added.name}: {added.setting.location}"
     if added.shadowed:
         names = ", ".join(added.shadowed)
         text = f"The bundled index has others under these names: {names}. Say under [index-map] in policy.toml"
-        yield from wrap(f"{text} which to use, as in", 80)
+        yield from wrapped(f"{text} which to use, as in", width, others="")
         yield from (f'  {name} = "{added.name}"' for name in added.shadowed[:1])
 
 

@@ -40,7 +40,7 @@ def command(
     context = make_context(console, indexes)
     known = known_project(context, place.target._replace(project=project))
     info = describe_package(context, parse_requirement(package), known)
-    console.answer(_document(info), "\n".join(_lines(info)))
+    console.answer(_document(info), "\n".join(_lines(info, console.width)))
 
 
 def _document(info: PackageInfo) -> dict[str, Any]:
@@ -102,15 +102,13 @@ def _parameter_values(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _lines(info: PackageInfo) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(info: PackageInfo, width: int) -> Iterator[str]:
+    from polpkg.cli.render import wrapped
 
     manifest, release = info.manifest, info.release
-    yield from wrap(visible(f"{manifest.name} {manifest.version}: {manifest.summary}"), 80)
+    yield from wrapped(f"{manifest.name} {manifest.version}: {manifest.summary}", width, others="")
     if info.readme:
-        yield from ("", *wrap(visible(info.readme), 80), "")
+        yield from ("", *wrapped(info.readme, width, others=""), "")
     yanked = f", yanked: {release.yanked}" if release.yanked else ""
     facts = [
         ("versions", ", ".join(each.version for each in info.releases)),
@@ -129,7 +127,7 @@ def _lines(info: PackageInfo) -> Iterator[str]:
     ]
     for title, text in facts:
         if text:
-            yield from wrap(visible(f"{title.ljust(10)} {text}"), 80, subsequent_indent=" " * 11)
+            yield from wrapped(f"{title.ljust(10)} {text}", width, others=" " * 11)
 
 
 def _requirements(table: Mapping[str, str]) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polpkg.cli.console import Console
 from polpkg.cli.options import IndexOptions, PlaceOptions
-from polpkg.cli.render import visible
+from polpkg.cli.render import wrapped
 from polpkg.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def _text(trial: Trial, kept: Path | None, width: int) -> str:
     ]
     verdict = "all as the policy says" if trial.passed else "not as it should be"
     end = [f"{verdict}; this took {trial.seconds:.0f} seconds"] + ([f"the console is in {kept}"] if kept else [])
-    return "\n".join(line for text in [*paragraphs, *end] for line in _fold(text, width))
+    return "\n".join(line for text in [*paragraphs, *end] for line in wrapped(text, width))
 
 
 def _boot_lines(trial: Trial) -> list[str]:
@@ -205,10 +204,3 @@ def _guest_lines(tried: TriedGuest) -> list[str]:
 
 def _denial_lines(each: ExplainedDenial) -> list[str]:
     return [f"denied: {each.denial}", *(f"  {reason}" for reason in each.because)]
-
-
-def _fold(text: str, width: int) -> list[str]:
-    """A line, continued further in when it is too long; what was folded is never cut."""
-    text = visible(text)
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    return wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [text]

@@ -70,7 +70,7 @@ def _lines(console: Console, ages: Sequence[PackageAge], refusal: ResolutionErro
         yield "all packages are up to date"
     if refusal is not None:
         yield f"nothing is allowed any more: {visible(refusal.message)}"
-        yield from derivation_lines(refusal, whole=console.verbose)
+        yield from derivation_lines(refusal, console.width, whole=console.verbose)
 
 
 def _remark(age: PackageAge) -> str:

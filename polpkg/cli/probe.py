@@ -67,11 +67,15 @@ def _probe_target(console: Console, place: PlaceOptions) -> ExitCode:
         "boot": [each._asdict() for each in found.boot],
         "live": live_document(found.live),
     }
-    lines = [*_lines(found.hypervisors), *map(_named_line, found.named), *_boot_lines(found.boot)]
+    lines = [
+        *_lines(found.hypervisors, console.width),
+        *map(_named_line, found.named),
+        *_boot_lines(found.boot, console.width),
+    ]
     if found.live is not None:
         from polpkg.cli.live import probe_lines
 
-        lines += probe_lines(found.live, 80)
+        lines += probe_lines(found.live, console.width)
     console.answer(document, "\n".join(lines))
     usable = found.named or any(each.file.is_usable for each in found.hypervisors)
     return ExitCode.OK if usable else ExitCode.TARGET
@@ -110,10 +114,8 @@ def _policy_values(policy: BootPolicy) -> dict[str, Any]:
     }
 
 
-def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(found: Sequence[ProbedHypervisor], width: int) -> Iterator[str]:
+    from polpkg.cli.render import visible, wrapped
     from polpkg.policy.abi import render_versions
 
     for probed in found:
@@ -126,18 +128,14 @@ def _lines(found: Sequence[ProbedHypervisor]) -> Iterator[str]:
         known = f", the table of Xen {render_versions(probed.versions)}" if probed.versions else ", no known table"
         yield f"  FLASK: yes; ABI {probed.file.fingerprint[:12]}{known}"
         loaders = " and ".join(probed.boot_paths)
-        text = visible(f"booted by {loaders} with {probed.policy.path}, {_state(probed.policy)}")
-        yield from wrap(text, 80, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        yield from wrapped(f"  booted by {loaders} with {probed.policy.path}, {_state(probed.policy)}", width)
 
 
-def _boot_lines(found: Sequence[BootFinding]) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _boot_lines(found: Sequence[BootFinding], width: int) -> Iterator[str]:
+    from polpkg.cli.render import wrapped
 
     for each in found:
-        text = f"{'!' if each.is_wrong else 'note:'} {visible(each.message)} [{each.code}]"
-        yield from wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+        yield from wrapped(f"{'!' if each.is_wrong else 'note:'} {each.message} [{each.code}]", width)
 
 
 def _state(policy: BootPolicy) -> str:

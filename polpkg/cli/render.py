@@ -65,18 +65,19 @@ def size_text(size: int) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
-def wrapped(text: str, width: int, first: str = "", others: str = "  ") -> list[str]:
-    """`text` in lines of at most `width` columns, `first` before the first of them and `others` before the rest.
+def wrapped(text: str, width: int, first: str = "", others: str | None = None) -> list[str]:
+    """`text`, made `visible`, in lines of at most `width` columns; at least one line.
 
-    Words are not broken, nor names at their hyphens.
+    `first` comes before the first of them and `others` before the rest; without `others` they are indented two columns
+    further than the first.  Words are not broken, nor names at their hyphens.
     """
-    if len(first) + len(text) <= width:
-        return [first + text]
+    line = first + visible(text)
+    if len(line) <= width:
+        return [line]
     from textwrap import wrap
 
-    return wrap(
-        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
-    )
+    rest = " " * (len(line) - len(line.lstrip()) + 2) if others is None else others
+    return wrap(line, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def override_lines(overrides: Mapping[str, str]) -> list[str]:
@@ -86,10 +87,10 @@ def override_lines(overrides: Mapping[str, str]) -> list[str]:
     ]
 
 
-def derivation_lines(error: ResolutionError, *, whole: bool) -> list[str]:
+def derivation_lines(error: ResolutionError, width: int, *, whole: bool) -> list[str]:
     """The proof that no set of versions fits, indented; `whole`: not the short form of a long one."""
     lines = error.derivation_full if whole else error.derivation
-    shown = [f"  {visible(line)}".rstrip() for line in lines]
+    shown = [text.rstrip() for line in lines for text in wrapped(f"  {line}", width, others="     ")]
     if len(lines) < len(error.derivation_full):
         shown.append(f"  (--verbose shows all {len(error.derivation_full)} steps of the proof)")
     return shown
@@ -99,24 +100,34 @@ def render_error(error: PolpkgError, palette: Palette, width: int, *, whole: boo
     """All findings of an error, and the proof when versions could not be resolved: see `derivation_lines`."""
     blocks = [render_diagnostic(found, palette, width) for found in error.diagnostics]
     if isinstance(error, ResolutionError) and error.derivation:
-        head, *rest = blocks[0].splitlines()
-        blocks[0] = "\n".join([head, *derivation_lines(error, whole=whole), *rest])
+        proof = derivation_lines(error, width, whole=whole)
+        blocks[0] = render_diagnostic(error.diagnostics[0], palette, width, proof)
     if len(blocks) > 1:
         blocks.append(palette.paint(palette.strong, f"{len(blocks)} errors"))
     return "\n\n".join(blocks)
 
 
-def render_diagnostic(found: Diagnostic, palette: Palette, width: int) -> str:
-    """One finding: what, where, the source line with a caret, how macros led there, notes, and what to do."""
+def render_diagnostic(found: Diagnostic, palette: Palette, width: int, proof: Sequence[str] = ()) -> str:
+    """One finding: what, where, the source line with a caret, how macros led there, notes, and what to do.
+
+    `proof`: lines that come right after what.  Sentences are wrapped; places, source lines and macros are not.
+    """
     colour = palette.error if found.severity is Severity.ERROR else palette.warning
-    label = palette.paint(colour, f"{found.severity.value}[{found.code}]")
-    lines = [f"{label}{palette.paint(palette.strong, f': {visible(found.message)}')}"]
+    label = f"{found.severity.value}[{found.code}]"
+    lines = [*_sentence(label, colour, found.message, palette.strong, palette, width), *proof]
     if found.origin is not None:
         lines += _place_lines(found, found.origin, palette, width)
-    lines += [line for note in found.notes for line in _note_lines(note, palette)]
+    lines += [line for note in found.notes for line in _note_lines(note, palette, width)]
     if found.hint:
-        lines.append(f"{palette.paint(palette.good, 'hint')}: {visible(found.hint)}")
+        lines += _sentence("hint", palette.good, found.hint, "", palette, width)
     return "\n".join(lines)
+
+
+def _sentence(label: str, colour: str, text: str, tint: str, palette: Palette, width: int) -> list[str]:
+    """`LABEL: text`, the label in one colour and the text in another, wrapped."""
+    first, *rest = wrapped(f"{label}: {text}", width)
+    begin = f"{palette.paint(colour, label)}{palette.paint(tint, first[len(label) :])}"
+    return [begin, *(palette.paint(tint, line) for line in rest)]
 
 
 def _place_lines(found: Diagnostic, origin: Origin, palette: Palette, width: int) -> list[str]:
@@ -161,11 +172,11 @@ def _excerpt(line: str, caret: int, room: int) -> tuple[str, str]:
     return shown, " " * (len(before) - start)
 
 
-def _note_lines(note: Note, palette: Palette) -> list[str]:
-    where = f": {visible(str(note.origin))}" if note.origin is not None else ""
+def _note_lines(note: Note, palette: Palette, width: int) -> list[str]:
+    where = f": {note.origin}" if note.origin is not None else ""
     macros = fold_macros(note.origin.macros) if note.origin is not None else []
     return [
-        f"{palette.paint(palette.strong, 'note')}: {visible(note.text)}{where}",
+        *_sentence("note", palette.strong, f"{note.text}{where}", "", palette, width),
         *(f"  {palette.paint(palette.place, '=')} {text}" for text in macros),
     ]
 

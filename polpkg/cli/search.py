@@ -44,7 +44,7 @@ def command(
         console.say(f"the index {name} lists no packages")
     for name in answer.names_only:
         console.say(f"the index {name} has so many packages that only their names were searched")
-    console.answer(_document(words, answer), "\n".join(_lines(answer)))
+    console.answer(_document(words, answer), "\n".join(_lines(answer, console.width)))
 
 
 def _document(words: str, answer: SearchAnswer) -> dict[str, Any]:
@@ -69,15 +69,14 @@ def _values(found: FoundPackage) -> dict[str, Any]:
     }
 
 
-def _lines(answer: SearchAnswer) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(answer: SearchAnswer, width: int) -> Iterator[str]:
+    from polpkg.cli.render import visible, wrapped
 
     for release, _ in answer.packages:
         yanked = f", yanked: {release.yanked}" if release.yanked else ""
         yield visible(f"{release.name} {release.version} ({release.index}{yanked})")
-        for text in (release.summary, f"provides {', '.join(release.functions)}" if release.functions else ""):
-            yield from wrap(visible(text), 78, initial_indent="  ", subsequent_indent="  ")
+        provided = [f"provides {', '.join(release.functions)}"] if release.functions else []
+        for text in (release.summary, *provided):
+            yield from wrapped(text, width, "  ", "  ")
     if not answer.packages:
         yield "nothing found"

@@ -30,7 +30,7 @@ def command(console: Console, place: PlaceOptions) -> None:
     target = open_target(make_context(console), place.target)
     status = read_steadily(target, lambda: read_status(target))
     root = str(place.root) if place.root else ""
-    console.answer(_document(status, root), "\n".join(_lines(status)))
+    console.answer(_document(status, root), "\n".join(_lines(status, console.width)))
 
 
 def _document(status: Status, root: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _asked_values(asked: Asked) -> dict[str, Any]:
     return {"name": asked.name, "requirement": asked.requirement, "base": asked.is_base, "instances": instances}
 
 
-def _lines(status: Status) -> Iterator[str]:
+def _lines(status: Status, width: int) -> Iterator[str]:
     from polpkg.cli.render import visible
 
     receipt = status.receipt
@@ -81,11 +81,11 @@ def _lines(status: Status) -> Iterator[str]:
         for policy in receipt.policies:
             yield from _policy_lines(policy)
         if not receipt.is_adopted:
-            yield from _function_lines(receipt, status.claims or ())
+            yield from _function_lines(receipt, status.claims or (), width)
     if status.live is not None:
         from polpkg.cli.live import status_lines
 
-        yield from status_lines(status.live, 80)
+        yield from status_lines(status.live, width)
     if status.interrupted:
         yield "! a change was interrupted, or is under way: the next change finishes it"
     more = f" and {len(status.drift) - 1} more: see `polpkg verify`" if len(status.drift) > 1 else ""
@@ -138,9 +138,9 @@ def _policy_lines(policy: PolicyRecord) -> Iterator[str]:
             yield f"! PERMISSIVE, for a learning run: {', '.join(policy.permissive)} (denials are logged and allowed)"
 
 
-def _function_lines(receipt: Receipt, claims: Iterable[Claim]) -> Iterator[str]:
+def _function_lines(receipt: Receipt, claims: Iterable[Claim], width: int) -> Iterator[str]:
     """Functions by owner, wrapped: dom0 usually has most of them."""
-    from textwrap import wrap
+    from polpkg.cli.render import wrapped
 
     owners: dict[str, list[str]] = {}
     for function, owner in sorted(receipt.functions.items()):
@@ -149,4 +149,4 @@ def _function_lines(receipt: Receipt, claims: Iterable[Claim]) -> Iterator[str]:
     lines = [f"{owner}: {', '.join(functions)}" for owner, functions in sorted(owners.items())]
     lines += [f"{claim.package}, for its own guests: {', '.join(claim.functions)}" for claim in claims]
     for text in lines:
-        yield from wrap(text, 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        yield from wrapped(f"  {text}", width)

@@ -39,18 +39,16 @@ def command(console: Console, place: PlaceOptions, indexes: IndexOptions) -> Exi
         "rebuilt": found.rebuilt,
         "skipped": list(found.skipped),
     }
-    console.answer(document, "\n".join(_lines(found)))
+    console.answer(document, "\n".join(_lines(found, console.width)))
     return ExitCode.FAILURE if found.drift else ExitCode.OK
 
 
-def _lines(found: Verification) -> Iterator[str]:
-    from textwrap import wrap
-
-    from polpkg.cli.render import visible
+def _lines(found: Verification, width: int) -> Iterator[str]:
+    from polpkg.cli.render import wrapped
 
     lines = [f"! {message} [{kind}]" for kind, _, message in found.drift] + [f"note: {each}" for each in found.skipped]
     for line in lines:
-        yield from wrap(visible(line), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+        yield from wrapped(line, width)
     count = len(found.drift)
     if count:
         where = f"generation {found.generation}: " if found.generation is not None else ""

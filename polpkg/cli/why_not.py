@@ -58,12 +58,12 @@ def _refusal_document(refusal: ResolutionError) -> dict[str, Any]:
 
 
 def _refusal_lines(console: Console, package: str, refusal: ResolutionError) -> Iterator[str]:
-    from polpkg.cli.render import derivation_lines, visible
+    from polpkg.cli.render import derivation_lines, wrapped
 
-    yield visible(f"{package} does not fit: {refusal.message}")
-    yield from derivation_lines(refusal, whole=console.verbose)
+    yield from wrapped(f"{package} does not fit: {refusal.message}", console.width)
+    yield from derivation_lines(refusal, console.width, whole=console.verbose)
     if refusal.hint:
-        yield visible(f"hint: {refusal.hint}")
+        yield from wrapped(f"hint: {refusal.hint}", console.width)
 
 
 def _lines(package: str, fit: Fit) -> Iterator[str]:

@@ -109,13 +109,13 @@ def _text(checked: Checked, console: Console) -> str:
 
 
 def _finding_text(finding: Finding, console: Console) -> str:
-    from polpkg.cli.render import render_diagnostic
+    from polpkg.cli.render import render_diagnostic, wrapped
 
     found = finding.diagnostic
     if found.severity is Severity.NOTE:  # what nobody has to act on takes one line
         line = f" (line {found.origin.line})" if found.origin and found.origin.line else ""
-        return _wrapped(f"note: {found.message}{line}", console.width)
-    text = _wrapped(render_diagnostic(found, console.palette, console.width), console.width)
+        return "\n".join(wrapped(f"note: {found.message}{line}", console.width))
+    text = render_diagnostic(found, console.palette, console.width)
     if not finding.missing:
         return text
     head, separator, hint = text.rpartition("\nhint") if found.hint else (text, "", "")
@@ -123,26 +123,11 @@ def _finding_text(finding: Finding, console: Console) -> str:
     return "\n".join([head, f"{_INDENT}missing:", *missing]) + separator + hint
 
 
-def _wrapped(text: str, width: int) -> str:
-    """Sentences that are too long go on below; the source line and what points into it stay as they are."""
-    from textwrap import wrap
-
-    lines = (
-        wrap(line, width, subsequent_indent=_INDENT) if _is_sentence(line) and len(line) > width else [line]
-        for line in text.split("\n")
-    )
-    return "\n".join(line for several in lines for line in several)
-
-
-def _is_sentence(line: str) -> bool:
-    return line.startswith(("hint: ", "note: ", "error[", "warning["))
-
-
 def _missing_lines(missing: Missing, width: int) -> list[str]:
     """A rule of the policy language, broken where a line would be too long."""
-    from textwrap import wrap
+    from polpkg.cli.render import wrapped
 
-    return wrap(str(missing), width, initial_indent=_INDENT * 2, subsequent_indent=_INDENT * 4)
+    return wrapped(str(missing), width, _INDENT * 2, _INDENT * 4)
 
 
 SUBVERBS = {"check": check}
