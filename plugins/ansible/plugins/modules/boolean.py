@@ -1,8 +1,6 @@
 #!/usr/bin/python
 """The module `polpkg.xen.boolean`."""
 
-from __future__ import annotations
-
 DOCUMENTATION = r"""
 module: boolean
 short_description: Set a boolean of the policy of a Xen host

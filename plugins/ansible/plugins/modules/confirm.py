@@ -1,8 +1,6 @@
 #!/usr/bin/python
 """The module `polpkg.xen.confirm`."""
 
-from __future__ import annotations
-
 DOCUMENTATION = r"""
 module: confirm
 short_description: Say that the policy of a Xen host does its work

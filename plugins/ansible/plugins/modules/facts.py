@@ -1,8 +1,6 @@
 #!/usr/bin/python
 """The module `polpkg.xen.facts`."""
 
-from __future__ import annotations
-
 DOCUMENTATION = r"""
 module: facts
 short_description: Tell what policy a Xen host has

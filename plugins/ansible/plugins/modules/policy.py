@@ -1,8 +1,6 @@
 #!/usr/bin/python
 """The module `polpkg.xen.policy`."""
 
-from __future__ import annotations
-
 DOCUMENTATION = r"""
 module: policy
 short_description: Keep the XSM/FLASK policy of a Xen host as it shall be

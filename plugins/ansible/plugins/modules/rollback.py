@@ -1,8 +1,6 @@
 #!/usr/bin/python
 """The module `polpkg.xen.rollback`."""
 
-from __future__ import annotations
-
 DOCUMENTATION = r"""
 module: rollback
 short_description: Give a Xen host the policy of an earlier generation again
