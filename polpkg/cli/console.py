@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 _REDRAW_SECONDS = 0.1
+_READABLE = 1_000_000
+"""Characters up to which a JSON document is laid out for people; a larger one is one line: less, and made faster."""
+
 _TO_EMPTY_LINE = "\r\x1b[2K"
 """ECMA-48: to the first column, then erase the whole line."""
 
@@ -139,8 +142,9 @@ class Console:
     def _document(self, document: Mapping[str, Any]) -> None:
         from json import dumps
 
-        schema = f"polpkg.{self.verb}/1"
-        self._out.write(f"{dumps({'schema': schema, **document}, indent=2)}\n")
+        whole = {"schema": f"polpkg.{self.verb}/1", **document}
+        text = dumps(whole)
+        self._out.write(f"{dumps(whole, indent=2) if len(text) <= _READABLE else text}\n")
 
 
 class _Line:

@@ -110,7 +110,8 @@ def render_error(error: PolpkgError, palette: Palette, width: int, *, whole: boo
 def render_diagnostic(found: Diagnostic, palette: Palette, width: int, proof: Sequence[str] = ()) -> str:
     """One finding: what, where, the source line with a caret, how macros led there, notes, and what to do.
 
-    `proof`: lines that come right after what.  Sentences are wrapped; places, source lines and macros are not.
+    `proof`: lines that come right after what.  Sentences are wrapped; places, notes with a place, source lines and
+    macros are not.
     """
     colour = palette.error if found.severity is Severity.ERROR else palette.warning
     label = f"{found.severity.value}[{found.code}]"
@@ -173,10 +174,11 @@ def _excerpt(line: str, caret: int, room: int) -> tuple[str, str]:
 
 
 def _note_lines(note: Note, palette: Palette, width: int) -> list[str]:
-    where = f": {note.origin}" if note.origin is not None else ""
-    macros = fold_macros(note.origin.macros) if note.origin is not None else []
+    if note.origin is None:
+        return _sentence("note", palette.strong, note.text, "", palette, width)
+    macros = fold_macros(note.origin.macros)
     return [
-        *_sentence("note", palette.strong, f"{note.text}{where}", "", palette, width),
+        f"{palette.paint(palette.strong, 'note')}: {visible(note.text)}: {visible(str(note.origin))}",
         *(f"  {palette.paint(palette.place, '=')} {text}" for text in macros),
     ]
 

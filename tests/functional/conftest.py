@@ -23,6 +23,11 @@ class Done(NamedTuple):
     def document(self):
         return json.loads(self.out)
 
+    @property
+    def told(self):
+        """What went to stderr, however it was wrapped."""
+        return " ".join(self.err.split())
+
 
 @pytest.fixture
 def call(capsys, monkeypatch, tmp_path):

@@ -68,7 +68,7 @@ def test_a_bundle_stands_in_for_the_indexes_that_a_lock_names(call, publish, tmp
         shutil.rmtree(tmp_path / folder)
     words = ("sync", "--locked", "--root", "r", "--xen", "4.17")
     done = call(*words, "--offline")
-    assert (done.code, "--index hub=FILE" in done.err or "--index lab=FILE" in done.err) == (7, True)
+    assert (done.code, "--index hub=FILE" in done.told or "--index lab=FILE" in done.told) == (7, True)
     assert call(*words, *there.split()).code == 0
     assert call(*words, "--offline").code == 0
 

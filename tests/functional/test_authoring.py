@@ -214,7 +214,7 @@ def test_lock_that_cannot_be_has_its_derivation(call):
         error = done.document["error"]
         assert (error["code"], error["exit"]) == (code, 3)
         assert error["derivation"]
-        assert error["derivation"][0] in call("lock", *words).err
+        assert error["derivation"][0] in call("lock", *words).told
 
 
 @pytest.mark.parametrize(

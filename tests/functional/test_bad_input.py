@@ -80,8 +80,9 @@ def check(bench, words, *, exit_code, code, said, where=None):
     done = bench.polpkg(*words)
     assert done.returncode == exit_code, done.stderr
     assert f"error[{code}]" in done.stderr
+    told = " ".join(done.stderr.split())  # sentences are wrapped
     for text in said:
-        assert text in done.stderr, done.stderr
+        assert text in told, done.stderr
     spoken = bench.polpkg(*words, "--json")
     assert spoken.returncode == exit_code
     error = json.loads(spoken.stdout)["error"]

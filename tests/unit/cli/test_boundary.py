@@ -36,7 +36,7 @@ def test_a_bug_ends_in_70_and_a_trace_file(failing, capsys, tmp_path):
     text = capsys.readouterr().err
     (trace,) = (tmp_path / "polpkg").iterdir()
     assert text.startswith("error[internal-error]: polpkg failed unexpectedly (ZeroDivisionError: oh no)\n")
-    assert f"report it to the project's issue tracker: the trace is in {trace}" in text
+    assert f"report it to the project's issue tracker: the trace is in {trace}" in " ".join(text.split())
     assert "Traceback" not in text
     content = trace.read_text()
     assert "Traceback" in content

@@ -31,6 +31,14 @@ def test_an_answer_is_text_or_a_document():
     assert json.loads(written(document)[0]) == {"schema": "polpkg.install/1", "generation": 3}
 
 
+def test_a_large_document_is_one_line():
+    for count, lines in ((10, 14), (200_000, 1)):
+        found = console(json=True)
+        found.answer({"numbers": [12345] * (count - 1)}, "")
+        assert json.loads(written(found)[0]) == {"schema": "polpkg.install/1", "numbers": [12345] * (count - 1)}
+        assert written(found)[0].count("\n") == lines
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_talk_goes_to_stderr(as_json):
     found = console(json=as_json, verbose=True)

@@ -16,6 +16,7 @@ from polpkg.cli.render import (
     render_error,
     render_table,
     visible,
+    wrapped,
 )
 from polpkg.diagnostics import Diagnostic, Frame, MacroUse, Note, Origin, Place, Severity, Source
 from polpkg.errors import PolicyError, PolpkgError, ResolutionError, TargetError
@@ -146,10 +147,10 @@ def test_changes_carry_their_marks():
 
 def test_a_long_proof_is_shown_short_and_whole_on_demand():
     error = ResolutionError("no-solution", "none", derivation=("1. Short.",), derivation_full=("1. a", "2. b", "3. c"))
-    assert derivation_lines(error, whole=False) == ["  1. Short.", "  (--verbose shows all 3 steps of the proof)"]
-    assert derivation_lines(error, whole=True) == ["  1. a", "  2. b", "  3. c"]
+    assert derivation_lines(error, 80, whole=False) == ["  1. Short.", "  (--verbose shows all 3 steps of the proof)"]
+    assert derivation_lines(error, 80, whole=True) == ["  1. a", "  2. b", "  3. c"]
     assert "  3. c" in render_error(error, PLAIN, 80, whole=True)
-    assert derivation_lines(ResolutionError("c", "m", derivation=("1. a",)), whole=False) == ["  1. a"]
+    assert derivation_lines(ResolutionError("c", "m", derivation=("1. a",)), 80, whole=False) == ["  1. a"]
 
 
 @pytest.mark.parametrize("caret", [0, 1, 2_000_000, 4_000_000])
@@ -162,3 +163,43 @@ def test_a_line_of_megabytes_is_quoted_at_once(caret):
     assert shown.endswith("...") == (caret < 4_000_000)
     if caret == 2_000_000:
         assert shown[below[0].index("^")] == "^"
+
+
+def test_sentences_are_wrapped_and_places_and_source_lines_are_not():
+    notes = (Note("see " * 15), Note("this is declared with the same name", Origin("vmv", "1.0.0", "policy/vmv.te", 1)))
+    found = Diagnostic.at(Place(Frame(VMV), 3, 15), "a-code", "word " * 12, hint="do " * 15, notes=notes)
+    assert render_diagnostic(found, PLAIN, 40).splitlines() == [
+        "error[a-code]: word word word word word",
+        "  word word word word word word word",
+        " --> vmv 1.0.0: policy/vmv.te:3:15",
+        "  |",
+        "3 | create_domain(vmv_t, vmv_guest_t)",
+        "  |               ^",
+        "note: see see see see see see see see",
+        "  see see see see see see see",
+        "note: this is declared with the same name: vmv 1.0.0: policy/vmv.te:1",
+        "hint: do do do do do do do do do do do",
+        "  do do do do",
+    ]
+
+
+def test_a_wrapped_headline_has_its_colours_on_every_line():
+    first, second = render_diagnostic(Diagnostic("a-code", "one two three four"), COLOURS, 24).splitlines()
+    assert first == f"{COLOURS.error}error[a-code]{COLOURS.end}{COLOURS.strong}: one two{COLOURS.end}"
+    assert second == f"{COLOURS.strong}  three four{COLOURS.end}"
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (("short", 80), ["short"]),
+        (("", 80, "  "), ["  "]),
+        (("  one two", 7), ["  one", "    two"]),
+        (("one two", 7, "* "), ["* one", "  two"]),
+        (("one two", 6, "", ""), ["one", "two"]),
+        (("wo-rds longer-than-the-line", 10), ["wo-rds", "  longer-than-the-line"]),
+        (("bell\a", 80), ["bell\\x07"]),
+    ],
+)
+def test_wrapped(words, lines):
+    assert wrapped(*words) == lines
