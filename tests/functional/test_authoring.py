@@ -64,7 +64,7 @@ def test_init_overwrites_nothing(call, tmp_path):
     (tmp_path / "mine/README.md").write_text("mine")
     done = call("init", "mine")
     assert done.code == 2
-    assert "README.md is there already" in done.err
+    assert "README.md is there already" in done.told
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["README.md"]
     (tmp_path / "file").write_text("")
     assert call("init", "file").code == 2
@@ -224,7 +224,7 @@ def test_lock_that_cannot_be_has_its_derivation(call):
 def test_lock_used_wrongly(call, words):
     done = call("lock", *words)
     assert done.code == 2
-    assert "hint: " in done.err or "error[usage]" in done.err
+    assert "hint: " in done.told or "error[usage]" in done.err
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_check_names_the_lines(call, project):
         "policy.toml requires vmv>=2, and 1.0.0 is locked": 3,
         "options of vmv: services wanted, none locked": 6,
     }
-    assert "3 | vmv = " in call("lock", "--check").err
+    assert "3 | vmv = " in call("lock", "--check").told
 
 
 @pytest.mark.parametrize(("text", "code"), [("[packages", 5), ('[packages]\nvmv = "??"\n', 5)])

@@ -64,7 +64,7 @@ def test_a_value_goes_with_the_package_that_declares_its_boolean(call, installed
     assert values(installed)["kiosk_open"] is True
     done = call("remove", "kiosk", "--root", installed)
     assert done.code == 0
-    assert "warning[setting-dropped]" in done.err
+    assert "warning[setting-dropped]" in done.told
     assert "kiosk_open" not in (installed / "etc/polpkg/policy.toml").read_text()
     assert call("verify", "--root", installed).code == 0
 
@@ -142,7 +142,7 @@ def test_the_package_of_a_permissive_type_goes(call, installed):
     call("permissive", "add", "vmv_t", "--root", installed)
     done = call("remove", "netdom", "--root", installed, "--json")
     assert done.code == 0
-    assert "warning[setting-dropped]: the package of `netdom_t` goes" in done.err
+    assert "warning[setting-dropped]: the package of `netdom_t` goes" in done.told
     assert 'permissive = ["vmv_t"]' in (installed / "etc/polpkg/policy.toml").read_text()
     assert done.document["policy"]["permissive"] == ["vmv_t"]
 

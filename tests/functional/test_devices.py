@@ -27,7 +27,7 @@ def test_the_devices_and_the_proposal(call, machine):
     assert done.code == 0
     assert "0000:03:00.0  7      16   netdom  e1000e  network controller 8086:10d3\n" in done.out
     assert "0000:00:1f.2  3      20   dom0    ahci    storage controller 8086:10d3\n" in done.out
-    assert "warning[boot-disk]: 0000:00:1f.2" in done.err
+    assert "warning[boot-disk]: 0000:00:1f.2" in done.told
     proposed = tomllib.loads(done.out.partition(":\n\n")[2])
     assert proposed == {"instances": {"netdom": {"netdom": {"pci": ["0000:03:00.0"]}}}}
 
@@ -126,4 +126,4 @@ def test_one_device_in_two_instances_is_refused(call, installed):
     assert call("install", "netdom", *words).code == 0
     done = call("install", "netdom", "--instance", "second", *words)
     assert done.code == 2
-    assert "error[device-twice]" in done.err
+    assert "error[device-twice]" in done.told

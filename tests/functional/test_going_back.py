@@ -71,7 +71,7 @@ def test_a_plugin_may_veto_a_rollback(call, installed, site):
     site.install("polpkg-careful", VETO)
     done = call("rollback", "--root", installed)
     assert done.code == 6
-    assert "not today" in done.err
+    assert "not today" in done.told
     assert call("status", "--root", installed, "--json").document["generation"] == 2
 
 
@@ -209,7 +209,7 @@ def test_rollback_to_a_generation_that_the_hypervisor_would_refuse(call, install
     (installed / "boot/xen-4.17-amd64.gz").write_bytes(build_hypervisor("4.22"))
     done = call("rollback", "--root", installed)
     assert done.code == 6
-    assert "generation-does-not-fit" in done.err
+    assert "generation-does-not-fit" in done.told
     verified = call("verify", "--root", installed, "--json")
     assert "hypervisor-abi" in [each["kind"] for each in verified.document["drift"]]
 

@@ -194,7 +194,7 @@ def test_no_other_index_is_asked_instead(export, server, tmp_path, status, exit_
 
 def test_verbose_shows_no_credentials(export, server):
     done = export("--verbose")
-    assert (done.code, "fetching demo 1.0 from hub" in done.err) == (0, True)
+    assert (done.code, "fetching demo 1.0 from hub" in done.told) == (0, True)
     assert {each.headers.get("authorization") for each in server.requests} == {f"Bearer {TOKEN}"}
 
 

@@ -60,10 +60,10 @@ def test_a_denied_access_that_a_rule_grants_names_the_rule_and_its_package(app):
     call = app(rule("deny", "dom0_t", "app_t", "domain", "create pause"))
     done = call("test", "app")
     assert done.code == 5
-    assert "error[test-failed]: expected to be denied: dom0_t may create app_t (domain)" in done.err
-    assert "--> app 0.1.0: tests/policy.toml:1:3" in done.err
-    assert re.search(r"note: allow dom0_t app_t:domain \{[^}]*create[^}]*\}: app 0.1.0: policy/app.if:9:2", done.err)
-    assert "in macro create_domain_common (xen-base:policy/domains.if:" in done.err
+    assert "error[test-failed]: expected to be denied: dom0_t may create app_t (domain)" in done.told
+    assert "--> app 0.1.0: tests/policy.toml:1:3" in done.told
+    assert re.search(r"note: allow dom0_t app_t:domain \{[^}]*create[^}]*\}: app 0.1.0: policy/app.if:9:2", done.told)
+    assert "in macro create_domain_common (xen-base:policy/domains.if:" in done.told
     assert "1 of 1 expectation failed" in done.out
 
 
@@ -82,13 +82,13 @@ def test_a_failure_as_json(app):
 def test_a_rule_under_a_boolean_counts_for_deny_unless_the_test_fixes_it(app):
     denied = ("deny", "dom0_t", "domU_t", "domain", "setdebugging")
     call = app(rule(*denied))
-    assert "if domU_debug: allow dom0_t domU_t:domain setdebugging" in call("test", "app").err
+    assert "if domU_debug: allow dom0_t domU_t:domain setdebugging" in call("test", "app").told
     app(rule(*denied, booleans="{ domU_debug = false }"))
     assert call("test", "app").code == 0
     app(rule("allow", *denied[1:]))
     failed = call("test", "app")
     assert failed.code == 5
-    assert "only if domU_debug: allow dom0_t domU_t:domain setdebugging" in failed.err
+    assert "only if domU_debug: allow dom0_t domU_t:domain setdebugging" in failed.told
     app("[booleans]\ndomU_debug = true\n" + rule("allow", *denied[1:]))
     assert call("test", "app").code == 0
 
@@ -97,22 +97,22 @@ def test_a_flow_is_shown_step_by_step(app):
     call = app('[[no-flow]]\nfrom = "domU_t"\nto = "app_guest_t"\nbooleans = { show_event_channels = false }\n')
     done = call("test", "app")
     assert done.code == 5
-    assert re.search(r"expected no flow: domU_t -> dom0_t -> app_t -> app_guest_t", done.err)
-    assert re.search(r"note: app_t -> app_guest_t: allow app_t app_guest_t:", done.err)
+    assert re.search(r"expected no flow: domU_t -> dom0_t -> app_t -> app_guest_t", done.told)
+    assert re.search(r"note: app_t -> app_guest_t: allow app_t app_guest_t:", done.told)
     app('[[no-flow]]\nfrom = "domU_t"\nto = "app_guest_t"\nthrough = ["dom0_t", "app_t"]\n')
-    assert "show_event_channels" in call("test", "app").err
+    assert "show_event_channels" in call("test", "app").told
 
 
 def test_an_owner_that_is_another(app):
     call = app('[[owner]]\nfunction = "net-backend"\nclient = "domU_t"\nowners = "app_t"\n')
     done = call("test", "app")
     assert done.code == 5
-    assert "expected app_t to own net-backend for domU_t: it is dom0_t" in done.err
+    assert "expected app_t to own net-backend for domU_t: it is dom0_t" in done.told
     app('with = ["netdom"]\n[[owner]]\nfunction = "net-backend"\nclient = "domU_t"\nowners = "netdom_t"\n')
     assert call("test", "app").code == 0
     nobody = '[[owner]]\nfunction = "policy-admin"\nowners = "nobody"\n'
     app(nobody)
-    assert "expected nobody to own policy-admin for the host: it is dom0_t" in call("test", "app").err
+    assert "expected nobody to own policy-admin for the host: it is dom0_t" in call("test", "app").told
     app(f'with = ["sealed-policy"]\n{nobody}')
     assert call("test", "app").code == 0
 
@@ -134,7 +134,7 @@ def test_a_failure_on_some_hypervisors_names_them(app):
     call = app(rule("deny", "xenboot_t", "domU_t", "domain", "create", xen='">=4.17,<4.19"'))
     done = call("test", "app")
     assert done.code == 5
-    assert "(Xen 4.17.0 to 4.1" in done.err
+    assert "(Xen 4.17.0 to 4.1" in done.told
 
 
 @pytest.mark.parametrize(
@@ -207,13 +207,13 @@ def test_between_labels_constraints_count(app):
     call = app(labels("deny", "red", "blue", "grant"))
     assert call("test", "app").code == 0
     app(labels("deny", "red", "self", "grant", "map_read"))
-    assert "domu_isolated_guest_t may map_read domu_isolated_guest_t (grant)" in call("test", "app").err
+    assert "domu_isolated_guest_t may map_read domu_isolated_guest_t (grant)" in call("test", "app").told
     app(labels("allow", "red", "red", "grant", "map_read"))
     assert call("test", "app").code == 0
     app(labels("allow", "red", "blue", "grant", "map_read unmap"))
     done = call("test", "app")
     assert done.code == 5
-    assert "note: constraints refuse it: map_read unmap" in done.err
+    assert "note: constraints refuse it: map_read unmap" in done.told
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,15 @@ def test_the_last_instance_goes_with_its_package_only(call, empty):
     call("install", "vmv", "--instance", "a", "--root", empty, "--xen", "4.17")
     done = call("remove", "vmv", "--instance", "a", "--root", empty)
     assert done.code == 2
-    assert "`a` is the only instance of `vmv`" in done.err
-    assert "polpkg remove vmv" in done.err
+    assert "`a` is the only instance of `vmv`" in done.told
+    assert "polpkg remove vmv" in done.told
     assert call("remove", "vmv", "--root", empty).code == 0
 
 
 def test_the_default_instance_is_one_like_any_other(call, installed):
-    assert "is the only instance" in call("remove", "vmv", "--instance", "vmv", "--root", installed).err
+    assert "is the only instance" in call("remove", "vmv", "--instance", "vmv", "--root", installed).told
     call("install", "vmv", "--instance", "a", "--root", installed)
-    assert "it has: a, vmv" in call("remove", "vmv", "--instance", "b", "--root", installed).err
+    assert "it has: a, vmv" in call("remove", "vmv", "--instance", "b", "--root", installed).told
     assert call("remove", "vmv", "--instance", "vmv", "--root", installed).code == 0
     assert instances(call, installed)["vmv"] == ["a"]
 
@@ -50,13 +50,13 @@ def test_the_name_of_an_instance_is_checked_as_usage(call, installed, tmp_path, 
     more = ["-o", tmp_path / "x", "--xen", "4.17"] if verb == "link" else ["--root", installed]
     done = call(verb, "vmv", "--instance", name, *more)
     assert done.code == 2
-    assert "cannot be the name of an instance" in done.err
+    assert "cannot be the name of an instance" in done.told
 
 
 def test_an_option_of_a_package_that_is_not_there(call, installed):
     done = call("install", "vmv", "--option", "nosuch:x", "--root", installed)
     assert done.code == 2
-    assert "take it out of [options]" in done.err
+    assert "take it out of [options]" in done.told
     assert "nosuch" not in (installed / "etc/polpkg/policy.toml").read_text()
 
 
@@ -64,8 +64,8 @@ def test_instances_of_a_package_that_is_not_there(call, installed):
     write_project(installed, '[packages]\nvmv = "*"\n[instances.vvm.a]\n')
     done = call("sync", "--root", installed)
     assert done.code == 5
-    assert "policy.toml:3" in done.err
-    assert "did you mean `vmv`?" in done.err
+    assert "policy.toml:3" in done.told
+    assert "did you mean `vmv`?" in done.told
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_expectation_with_a_slip_is_an_error(call, installed, table, what):
     write_project(installed, f'[packages]\nvmv = "*"\n{table}\n')
     done = call("sync", "--root", installed)
     assert done.code == 5
-    assert what in done.err
+    assert what in done.told
 
 
 def test_another_policy_than_expected_is_not_installed(call, installed):
@@ -89,7 +89,7 @@ def test_another_policy_than_expected_is_not_installed(call, installed):
     write_project(installed, text)
     done = call("sync", "--root", installed)
     assert done.code == 4
-    assert "policy.toml expects 0000" in done.err
+    assert "policy.toml expects 0000" in done.told
     assert call("status", "--root", installed, "--json").document["generation"] == before["generation"]
 
 
@@ -114,5 +114,5 @@ def test_a_locked_sync_leaves_the_project_as_it_is(call, empty, project):
 def test_a_project_that_cannot_be_written_is_told_before_anything_changes(call, empty, project):
     done = call("sync", "--project", project, "--root", empty, "--xen", "4.17")
     assert done.code == 2
-    assert f"{project} cannot be written" in done.err
+    assert f"{project} cannot be written" in done.told
     assert not (empty / "boot").exists()

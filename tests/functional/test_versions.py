@@ -123,7 +123,7 @@ def test_outdated_needs_a_lock(call, project, versions):
     assert call("outdated").code == 6
     project('app = "*"')
     done = call("outdated")
-    assert (done.code, "`polpkg lock` writes one" in done.err) == (2, True)
+    assert (done.code, "`polpkg lock` writes one" in done.told) == (2, True)
 
 
 def test_outdated_of_a_target(call, installed):
@@ -228,7 +228,7 @@ def test_upgrade_passes_over_prereleases_unless_policy_toml_names_one(call, publ
 def test_upgrade_of_what_is_not_there(call, installed):
     done = call("upgrade", "stordom", "--root", installed)
     assert done.code == 2
-    assert "`stordom` is not among the packages" in done.err
+    assert "`stordom` is not among the packages" in done.told
 
 
 def test_minimal_versions(call, project, versions, tmp_path):
@@ -269,7 +269,7 @@ def test_an_override_that_changed_makes_the_lock_stale_at_its_line(call, project
     assert "errors" not in done.document
     call("lock")
     project('app = ">=3"')
-    assert "override of lib: none wanted, ==1.0 locked" in call("lock", "--check").err
+    assert "override of lib: none wanted, ==1.0 locked" in call("lock", "--check").told
 
 
 def test_install_shows_overrides(call, publish, empty):
