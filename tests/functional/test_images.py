@@ -266,7 +266,7 @@ class TestTheFile:
         run("qemu-img", "create", "-f", "qcow2", *options, "q.qcow2", "30M")
         done = call("status", "--image", "q.qcow2")
         assert done.code == 6
-        assert reason in done.err
+        assert reason in done.told
 
     def test_other_options_of_qcow2_stay(self, call, make, tmp_path):
         need_image_tools("qemu-img")
