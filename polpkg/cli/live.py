@@ -57,7 +57,8 @@ def _done(activation: Activation) -> Iterator[str]:
     if seconds := activation.how.confirm_within:
         yield f"{name} runs the new policy; it is taken back in {_time(seconds)} unless `polpkg confirm` comes before"
     else:
-        yield f"{name} runs the new policy, and it was looked at through a new connection"
+        through = " through a new connection" if activation.host.is_remote else ""
+        yield f"{name} runs the new policy, and it was looked at{through}"
 
 
 def status_lines(live: LiveStatus, width: int) -> list[str]:

@@ -284,7 +284,8 @@ def test_a_restart_while_a_policy_waits(host, on):
 
 
 def test_a_rollback_is_loaded_as_well(host, on):
-    assert on("install", "stordom").code == 0
+    done = on("install", "stordom")
+    assert (done.code, "looked at through a new connection" in words(done)) == (0, True)
     done = on("rollback", "--json")
     assert (done.code, done.document["live"]["outcome"]) == (0, "loaded")
     assert host.xen.loaded == boot_file(host)

@@ -25,6 +25,11 @@ class LiveHost(NamedTuple):
     target: Target
     commands: Commands
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is reached by a connection, which a policy may cut."""
+        return isinstance(self.target, _Reconnecting)
+
     def connect(self) -> LiveHost:
         """The same host by a connection opened anew, where there is one.  Raises TargetError."""
         if not isinstance(self.target, _Reconnecting):
