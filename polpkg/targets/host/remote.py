@@ -190,6 +190,7 @@ class RemoteHost:
         try:
             return self.session.run(line, content, patience=patience)
         except SessionEnd as end:
+            self._surveys.forget()  # a host that is gone answers nothing any more
             raise lost(self.name, end) from end
 
     def _do(self, verb: str, path: str, line: str, content: Sequence[bytes] = ()) -> bytes:

@@ -181,7 +181,7 @@ class Session:
         poll.register(self._err, select.POLLIN)
         while not drained and poll.poll(0):
             drained = not errors.receive(self._err)
-        return SessionEnd(status, bytes(errors.received).decode("utf-8", "replace").strip())
+        return SessionEnd(status, errors.split()[0].decode("utf-8", "replace").strip())
 
 
 class _Stream:
@@ -208,7 +208,9 @@ class _Stream:
         return bool(piece)
 
     def split(self) -> tuple[bytes, bytes]:
-        """What came before the mark, and after it."""
+        """What came before the mark, and after it; all of it when there is none."""
+        if self._end < 0:
+            return bytes(self.received), b""
         return bytes(self.received[: self._end]), bytes(self.received[self._end + len(self._mark) :]).strip()
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from polpkg.errors import HostError
 from polpkg.targets.host import survey as survey_module
 from polpkg.targets.host.remote import RemoteHost
 from polpkg.targets.host.session import Session
@@ -157,6 +158,19 @@ def test_whether_somebody_changes_it_is_asked_each_time(host, root, lines):
         for _ in range(3):
             assert host.stat("/var/lib/polpkg/journal.json") is not None
     assert len(lines) == 4, "under the lock nobody else does: it, two lines, and unlocking"
+
+
+def test_a_host_that_is_gone_answers_nothing(host, session):
+    """Or else a change would count as taken back that nobody has looked at."""
+    with host.lock():
+        assert host.stat("/var/lib/polpkg/journal.json") is None
+        with pytest.raises(HostError) as caught:
+            host._ask("kill -9 $$")
+        assert "." not in caught.value.message
+        with pytest.raises(HostError):
+            host.stat("/var/lib/polpkg/journal.json")
+        with pytest.raises(HostError):
+            host.remove("/var/lib/polpkg/.polpkg-new")
 
 
 def test_it_does_not_last(host, root, monkeypatch):
