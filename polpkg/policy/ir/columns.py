@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
 
 from polpkg.policy.ir.quick import new_tuple
@@ -66,7 +66,17 @@ class RuleColumns(Sequence[Rule]):
         return len(self.about)
 
     def __iter__(self) -> Iterator[Rule]:
-        return self.picked(range(len(self.about)))
+        kinds, classes = [kind for kind, _ in self.abouts], [number for _, number in self.abouts]
+        fields = zip(
+            map(kinds.__getitem__, self.about),
+            self.sources,
+            self.targets,
+            map(classes.__getitem__, self.about),
+            self.values,
+            map(self.places.__getitem__, self.columns.rows),
+            strict=True,
+        )
+        return cast("Iterator[Rule]", map(new_tuple, repeat(self.made), fields))
 
     @overload
     def __getitem__(self, index: int) -> Rule: ...
