@@ -123,7 +123,9 @@ class FaultyOs:
 
     def _track(self, name, args):
         if name == "write":
-            self.unsynced.setdefault(os.fstat(args[0]).st_ino, os.dup(args[0]))
+            number = os.fstat(args[0]).st_ino
+            if number not in self.unsynced:
+                self.unsynced[number] = os.dup(args[0])
         elif name == "fsync" and (kept := self.unsynced.pop(os.fstat(args[0]).st_ino, None)) is not None:
             os.close(kept)
 

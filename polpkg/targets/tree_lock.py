@@ -46,9 +46,12 @@ def hold_lock(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> Genera
     try:
         yield
     finally:
-        if held.is_new:
-            _tidy(tree, held.made)
-        os.close(held.descriptor)
+        try:
+            if held.is_new:
+                with suppress(TargetError):  # what cannot be taken away again is in nobody's way
+                    _tidy(tree, held.made)
+        finally:
+            os.close(held.descriptor)
 
 
 def _acquire(tree: TreeTarget, on_wait: Callable[[str], None] | None) -> _Held:

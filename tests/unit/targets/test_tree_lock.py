@@ -116,3 +116,19 @@ def test_a_lock_that_cannot_be_made(tree, root):
     with pytest.raises(TargetError) as caught, tree.lock():
         pass
     assert caught.value.exit_code == 6
+
+
+def test_a_lock_that_cannot_be_tidied_away_is_let_go_of_all_the_same(tree, monkeypatch):
+    """Else whoever goes on in the same process would wait for itself for ever."""
+
+    def failing(self, path):
+        raise TargetError("target-failed", f"cannot remove {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TreeTarget, "remove", failing)
+        with tree.lock():
+            pass
+    waited = []
+    with tree.lock(waited.append):
+        pass
+    assert waited == []
