@@ -5,6 +5,7 @@ POLPKG_BITBAKE      a checkout of bitbake, when there is none on the PATH
 POLPKG_IMAGEBUILDER ImageBuilder's uboot-script-gen
 """
 
+import locale
 import os
 import re
 import shlex
@@ -22,6 +23,17 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 MIRROR = os.environ.get("POLPKG_MIRROR", "")
 BITBAKE = shutil.which("bitbake", path=f"{os.environ.get('POLPKG_BITBAKE', '')}/bin:{os.environ['PATH']}")
 IMAGEBUILDER = os.environ.get("POLPKG_IMAGEBUILDER", "")
+
+
+def has_locale(name):
+    try:
+        before = locale.setlocale(locale.LC_CTYPE)
+        locale.setlocale(locale.LC_CTYPE, name)
+        locale.setlocale(locale.LC_CTYPE, before)
+    except locale.Error:
+        return False
+    return True
+
 
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="POLPKG_MIRROR names no mirror of Debian")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -291,6 +303,7 @@ def run_bitbake(builder, folder, *words):
 
 
 @pytest.mark.skipif(not BITBAKE, reason="there is no bitbake")
+@pytest.mark.skipif(not has_locale("en_US.UTF-8"), reason="bitbake needs the locale en_US.UTF-8")
 @pytest.mark.parametrize("xen", ["", "4.17"])
 def test_yocto(builder, xen):
     """bitbake parses the layer, and runs the class on a tree that has Xen, or for a release."""
