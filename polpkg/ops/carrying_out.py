@@ -94,7 +94,7 @@ def carry_out(
         activation = _activation(target, prepared, how)
         told = (prepared.plan, None, prepared.warnings, prepared.overrides)
         return Outcome(*told, _reviews(target, prepared), activation)
-    with target.lock(context.say):
+    with target.lock(context.tell):
         finish_interrupted(context, target)
         prepared = prepare()
         activation = _activation(target, prepared, how)

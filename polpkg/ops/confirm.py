@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.targets.generations import read_generation
 from polpkg.targets.marks import Marks, read_marks, write_marks
-from polpkg.targets.recovery import recover
 
 if TYPE_CHECKING:
     from polpkg.ops.context import Context
@@ -33,14 +32,15 @@ def confirm_target(context: Context, target: Target, *, dry_run: bool = False, f
 
     Raises TargetError as `plan_confirmation` does, and what applying a plan raises.
     """
+    from polpkg.ops.loading import finish_interrupted
     from polpkg.targets.apply import apply_plan
     from polpkg.targets.confirm import plan_confirmation
 
     if dry_run:
         plan, _ = plan_confirmation(target, force=force, boot_paths=context.boot_paths())
         return Confirmation(plan, read_marks(target).confirmed)
-    with target.lock(context.say):
-        _finish(context, target)
+    with target.lock(context.tell):
+        finish_interrupted(context, target)
         before = read_marks(target).confirmed
         plan, state = plan_confirmation(target, force=force, boot_paths=context.boot_paths())
         apply_plan(target, plan, state)
@@ -52,8 +52,10 @@ def pin_generation(context: Context, target: Target, number: int, *, pinned: boo
 
     Raises TargetError `no-such-generation`.
     """
-    with target.lock(context.say):
-        _finish(context, target)
+    from polpkg.ops.loading import finish_interrupted
+
+    with target.lock(context.tell):
+        finish_interrupted(context, target)
         marks = read_marks(target)
         if pinned:
             read_generation(target, number)
@@ -62,8 +64,3 @@ def pin_generation(context: Context, target: Target, number: int, *, pinned: boo
             marks = Marks(numbers, marks.confirmed)
             write_marks(target, marks)
     return marks
-
-
-def _finish(context: Context, target: Target) -> None:
-    if (recovery := recover(target)) is not None:
-        context.say(f"a change that was interrupted was {recovery.outcome}")

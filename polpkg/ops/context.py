@@ -51,6 +51,12 @@ class Context:
     working_directory: Path = Path()
     progress: Progress | None = None
 
+    def tell(self, text: str) -> None:
+        """Say something about the target that nobody should miss, and that is no error: `--quiet` does not hide it."""
+        from polpkg.diagnostics import Diagnostic, Severity
+
+        self.warn([Diagnostic("target-state", text, severity=Severity.WARNING)])
+
     def in_folder(self, folder: Path) -> Context:
         """The same surroundings, with paths relative to `folder`; paths that were typed are made absolute before."""
         indexes = {name: self.located(location) for name, location in self.indexes.items()}

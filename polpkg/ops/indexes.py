@@ -45,7 +45,7 @@ class EditedPlace(NamedTuple):
         """Changes policy.toml at one instant; what it says then.  A change that was interrupted is settled before."""
         if self.folder is not None:
             return edit_project_in(self.folder, change)
-        return edit_project_of(self._target, change, context.say)
+        return edit_project_of(context, self._target, change)
 
     @property
     def _target(self) -> Target:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from polpkg.diagnostics import Diagnostic, Severity
 from polpkg.errors import ApplyError, PolpkgError, TargetError
 from polpkg.targets.live.host import find_live_host
 
@@ -45,10 +44,13 @@ def activate(
 
     Raises ApplyError when everything is as it was: see `try_policy`, and what `apply` raises.
     """
+    from polpkg.targets.apply import check_plan
+
     load = activation.load
     if load is None:
         _remember(activation)
         return apply()
+    check_plan(activation.host.target, plan)
     if plan.new_generation is None and not plan.is_empty:  # what is put back belongs to the generation that boots
         apply()
     trial = _trial(activation, load, plan)
@@ -115,7 +117,7 @@ def _try(context: Context, activation: Activation, load: Load, trial: Trial) -> 
     _remember(activation)
     labelled, current = labelled_devices(host.target), current_link(host.target)
     try:
-        try_policy(host, running, load, trial, current, labelled, _telling(context))
+        try_policy(host, running, load, trial, current, labelled, context.tell)
     except ApplyError as error:
         _close(host, trial, error)
         raise
@@ -145,7 +147,7 @@ def _taken_back(
     from polpkg.targets.live.trial import take_back
 
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
-    ended = take_back(host, trial, [reason], _telling(context))
+    ended = take_back(host, trial, [reason], context.tell)
     _close(host, trial, ended)
     if ended.code == "revert-failed":
         return ended
@@ -175,16 +177,13 @@ def confirm_waiting(context: Context, target: Target, *, dry_run: bool = False) 
     host = find_live_host(target)
     if host is None:
         return None
-    from polpkg.targets.live.layout import ARMED
-    from polpkg.targets.live.record import read_trial
+    from polpkg.targets.live.recovery import find_waiting, settle
 
     if dry_run:
-        found = read_trial(target)
-        waits = found is not None and found[0] == ARMED and found[1].waits
-        return Confirmed(found[1].becomes, found[1].what) if found and waits else None
-    from polpkg.targets.live.recovery import settle
+        waiting = find_waiting(host)
+        return Confirmed(waiting.becomes, waiting.what) if waiting else None
 
-    with target.lock(context.say):
+    with target.lock(context.tell):
         ending = settle(host)
         if ending is None:
             return None
@@ -227,10 +226,28 @@ def _confirm(context: Context, host: LiveHost, trial: Trial) -> Confirmed:
 
     target = host.target
     if trial.becomes:
+        _have_guard_wait(target)
         receipt = _put_in_place(context, target, trial)
         context.warn(context.plugins.generation_committed(receipt))
     _finish(host, trial)
     return Confirmed(trial.becomes or current_number(target) or 0, trial.what)
+
+
+def _have_guard_wait(target: Target) -> None:
+    """Have the guard wait while the generation is put in place; it may have been faster all the same.
+
+    Raises TargetError `reverted`, and then nothing was put in place.
+    """
+    from polpkg.targets.live.layout import ARMED, CONFIRMING, phase_path
+
+    target.write(CONFIRMING, b"")
+    if target.stat(phase_path(ARMED)) is None:
+        target.remove(CONFIRMING)
+        raise TargetError(
+            "reverted",
+            f"{target.name} takes its old policy back just now, so there is nothing to confirm",
+            hint="do it again, and confirm it in time",
+        )
 
 
 def _put_in_place(context: Context, target: Target, trial: Trial) -> Receipt:
@@ -269,24 +286,22 @@ def finish_interrupted(context: Context, target: Target) -> None:
         if ending is not None and ending.outcome == "waits":
             raise _pending(target, ending.trial)
         if ending is not None:
-            tell = context.say if ending.outcome == "confirmed" else _telling(context)
-            tell(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
+            context.tell(f"{target.name}: {ending.trial.what}: {told(ending.outcome)}")
     from polpkg.targets.recovery import recover
 
     if (recovery := recover(target)) is not None:
-        context.say(f"a change that was interrupted was {recovery.outcome}")
+        context.tell(f"{target.name}: a change that was interrupted was {recovery.outcome}")
 
 
 def check_not_waiting(target: Target) -> None:
     """Raises TargetError `confirmation-pending` when a policy waits for a person: for those who only look."""
-    if find_live_host(target) is None:
+    host = find_live_host(target)
+    if host is None:
         return
-    from polpkg.targets.live.layout import ARMED
-    from polpkg.targets.live.record import read_trial
+    from polpkg.targets.live.recovery import find_waiting
 
-    found = read_trial(target)
-    if found is not None and found[0] == ARMED and found[1].waits:
-        raise _pending(target, found[1])
+    if (waiting := find_waiting(host)) is not None:
+        raise _pending(target, waiting)
 
 
 def _pending(target: Target, trial: Trial) -> TargetError:
@@ -295,15 +310,6 @@ def _pending(target: Target, trial: Trial) -> TargetError:
         f"{target.name} tries a policy that waits to be confirmed: {trial.what}",
         hint="`polpkg confirm` keeps it; without that it is taken back when its time is up",
     )
-
-
-def _telling(context: Context) -> Callable[[str], None]:
-    """What says something that nobody should miss."""
-
-    def tell(text: str) -> None:
-        context.warn([Diagnostic("host-trial", text, severity=Severity.WARNING)])
-
-    return tell
 
 
 _TOLD = {

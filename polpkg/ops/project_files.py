@@ -13,8 +13,9 @@ from polpkg.packages.project import PROJECT_FILE, Project, read_project
 from polpkg.targets.layout import PROJECT, PROJECT_LOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from polpkg.ops.context import Context
     from polpkg.packages.project_edit import ProjectChange
     from polpkg.targets.target import Target
 
@@ -93,13 +94,13 @@ def edit_project_in(folder: Path, change: ProjectChange) -> Project:
     return read_project(after, str(path))
 
 
-def edit_project_of(target: Target, change: ProjectChange, on_wait: Callable[[str], None]) -> Project:
+def edit_project_of(context: Context, target: Target, change: ProjectChange) -> Project:
     """The same for the policy.toml of a target, which no other change of the target can come between."""
+    from polpkg.ops.loading import finish_interrupted
     from polpkg.packages.project_edit import edit_project
-    from polpkg.targets.recovery import recover
 
-    with target.lock(on_wait):
-        recover(target)
+    with target.lock(context.tell):
+        finish_interrupted(context, target)
         before = _from(target, PROJECT)
         after = edit_project(before or "", change, PROJECT)
         if after != before:

@@ -84,7 +84,7 @@ def apply_plan(
     """
     if plan.is_empty:
         return read_generation(target, plan.generation)
-    _check(target, plan)
+    check_plan(target, plan)
     files = _generation_files(target, plan, wanted)
     receipt = _receipt(plan, wanted, files, created or creation_time(), polpkg)
     journal = Journal(plan.generation, plan.previous, tuple(_file_change(each) for each in plan.file_changes))
@@ -119,8 +119,8 @@ def _tidy(target: Target, plan: Plan, journal: Journal) -> None:
             discard_generation(target, number)
 
 
-def _check(target: Target, plan: Plan) -> None:
-    """Raises TargetError when it can be known that the plan will fail."""
+def check_plan(target: Target, plan: Plan) -> None:
+    """Raises TargetError when it can be known that the plan will fail; nothing is touched."""
     generation = plan.new_generation
     folder = unfinished_path(plan.generation)
     sizes = {JOURNAL: _MARGIN}

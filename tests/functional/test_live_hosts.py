@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from live_hosts import LiveHostFiles
 
-from polpkg.errors import ApplyError
+from polpkg.errors import ApplyError, TargetError
+from polpkg.targets.host.commands import Completed
 from polpkg.targets.live import trial
 
 BOOT = "boot/xenpolicy-4.17-amd64"
@@ -258,7 +259,7 @@ def test_polpkg_dies_while_it_looks(host, on, monkeypatch):
     assert "it is being tried" in words(on("status"))
     done = on("sync", "--json")
     assert done.code == 0
-    assert "warning[host-trial]: ssh://box: install stordom: its policy was taken back" in done.err
+    assert "warning[target-state]: ssh://box: install stordom: its policy was taken back" in done.err
     assert (host.xen.loaded, boot_file(host)) == (before, before)
     assert on("status", "--json").document["live"]["last"]["outcome"] == "undone"
 
@@ -275,9 +276,93 @@ def test_an_interrupt_takes_the_policy_back(host, on):
     assert (host.xen.loaded, boot_file(host)) == (before, before)
 
 
+def test_an_interrupt_while_the_way_back_is_laid(host, on, monkeypatch):
+    """Nothing was loaded: there is nothing to wait for."""
+    before = host.xen.loaded
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trial, "disarm", interrupt)
+    monkeypatch.setattr(trial, "_GRACE", 1)
+    done = on("install", "stordom")
+    assert (done.code, "waiting until" in done.err) == (130, False)
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+
+
+def test_a_loader_that_is_killed(host, on, monkeypatch):
+    """Whether Xen took the policy before nobody knows: the old one is loaded again."""
+    before, load = host.xen.loaded, trial._load  # noqa: SLF001
+
+    def kill(commands):
+        run = commands.run
+        monkeypatch.setattr(commands, "run", lambda argv, **how: Completed(137, *run(argv, **how)[1:]))
+        try:
+            return load(commands)
+        finally:
+            monkeypatch.setattr(commands, "run", run)
+
+    monkeypatch.setattr(trial, "_load", kill)
+    done = on("install", "stordom", "--json")
+    assert (done.code, done.document["error"]["code"]) == (8, "probe-failed")
+    assert "xl loadpolicy was ended by signal 9" in done.document["error"]["message"]
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    assert ["sh", "/var/lib/polpkg/live/guard.sh", "now"] in host.ran
+
+
+def test_what_cannot_be_put_in_place_is_not_loaded(host, on, monkeypatch):
+    def refuse(_):
+        raise TargetError("read-only-target", "it is read-only")
+
+    monkeypatch.setattr(host, "check_writable", refuse)
+    for words in ([], ["--confirm-within", "1m"]):
+        done = on("install", "stordom", "--json", *words)
+        assert (done.code, done.document["error"]["code"]) == (6, "read-only-target")
+    assert ["xl", "loadpolicy"] not in [words[:2] for words in host.ran]
+
+
+def test_a_guard_that_is_faster_than_a_confirmation(host, on, monkeypatch):
+    """Then nothing is put in place: neither what runs nor what boots is the new policy."""
+    before = host.xen.loaded
+    assert on("install", "stordom", "--confirm-within", "10s").code == 0
+    write = host.write
+
+    def revert(path, *words, **how):
+        if path.endswith("/confirming"):
+            host.run(["sh", "/var/lib/polpkg/live/guard.sh", "now"])
+        write(path, *words, **how)
+
+    monkeypatch.setattr(host, "write", revert)
+    done = on("confirm", "--json")
+    assert (done.code, done.document["error"]["code"]) == (6, "reverted")
+    assert (host.xen.loaded, boot_file(host)) == (before, before)
+    assert on("status", "--json").document["generation"] == 2
+
+
+def test_what_was_finished_is_told(host, on, monkeypatch):
+    """Of a host and of a tree, and without --verbose."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("polpkg.targets.apply._tidy", die)
+        with pytest.raises(Killed):
+            on("install", "stordom")
+    done = on("sync")
+    assert done.code == 0
+    assert "install stordom: its policy stays in force" in " ".join(done.err.split())
+    assert "a change that was interrupted was finished" in " ".join(done.err.split())
+
+
 def test_a_restart_while_a_policy_waits(host, on):
     on("install", "stordom", "--confirm-within", "5m")
     host.xen.boot(boot_file(host))
+    assert on("remove", "vmv", "--dry-run").code == 10
+    assert on("confirm", "--dry-run", "--json").document.get("live") is not True
     assert "before the host was started again" in words(on("status"))
     assert on("confirm", "--json").document["error"]["code"] == "reverted"
     assert on("install", "stordom").code == 0

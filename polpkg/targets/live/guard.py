@@ -13,6 +13,7 @@ from polpkg.errors import TargetError
 from polpkg.targets.live.layout import (
     ARMED,
     CONFIRMED,
+    CONFIRMING,
     GUARD,
     LIVE,
     PULSE,
@@ -29,23 +30,35 @@ if TYPE_CHECKING:
 
 _SCRIPT = """#!/bin/sh
 # Written by polpkg: brings the policy of Xen back that was in force before, unless the new one is confirmed.
-# `sh guard.sh now` does it at once.
+# `sh guard.sh now` does it at once; `again` goes on with what was begun.
+trap '' HUP PIPE
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-cd "${{0%/*}}" || exit 1
+cd "${{0%/*}}" || exit 4
 take() {{ mv {armed} "$1" 2>/dev/null; }}
 bring_back() {{
 {restore}
 }}
-if [ "$1" != now ]; then
+# Whether the trial is still this guard's: another one has a guard of its own.
+is_mine() {{
+  [ -e {armed} ] || return 1
+  owner=; {{ read -r owner <{pulse}; }} 2>/dev/null
+  [ "${{owner:-$$}}" = $$ ]
+}}
+wait_for() {{
+  left=$1
+  while is_mine && [ "$left" -gt 0 ]; do sleep 1; left=$((left-1)); done
+  is_mine || exit 0
+}}
+case $1 in
+now) trap '' INT; take {reverting} || exit {taken} ;;
+again) trap '' INT; [ -e {reverting} ] || exit {taken} ;;
+*)
   echo $$ >{pulse}
-  left={seconds}
-  while [ $left -gt 0 ]; do
-    [ -e {armed} ] || exit 0
-    sleep 1; left=$((left-1))
-  done
+  wait_for {seconds}
+  if [ -e {confirming} ]; then wait_for {more}; fi
   [ "$(readlink ../current)" = {current} ] || {{ take {confirmed}; exit 0; }}
-  take {reverting} || exit 0
-fi
+  take {reverting} || exit 0 ;;
+esac
 tries=0
 until bring_back; do
   tries=$((tries+1))
@@ -59,6 +72,12 @@ sync
 """
 
 _TRIES = 5
+_TAKEN = 3
+"""How the script ends when somebody else has the trial already."""
+
+_MORE = 120
+"""Seconds that a confirmation has that was begun in time, to put its generation in place."""
+
 _STARTING = 10
 
 _START = """
@@ -97,6 +116,9 @@ def render_guard(
     after += [f"flask-label-pci {quote(str(address))} {quote(context)}" for address, context in devices]
     text = _SCRIPT.format(
         armed=ARMED,
+        confirming=CONFIRMING.rpartition("/")[2],
+        taken=_TAKEN,
+        more=_MORE,
         confirmed=CONFIRMED,
         reverting=REVERTING,
         reverted=REVERTED,
@@ -129,6 +151,11 @@ def change_phase(commands: Commands, before: str, after: str) -> bool:
     return commands.run(["mv", f"{LIVE}/{before}", f"{LIVE}/{after}"]).status == 0
 
 
-def revert_now(commands: Commands) -> bool:
-    """Bring the old policy back; the trial is in the phase `reverting`.  Whether that worked."""
-    return commands.run(["sh", GUARD, "now"], timeout=120.0).status == 0
+def revert_now(commands: Commands, *, again: bool = False) -> bool | None:
+    """Bring the old policy back; `again`: the trial is `reverting`, and whoever was at it died.  Whether that worked.
+
+    None when somebody else is at it, or nobody can tell.  One program decides and acts, so that a connection that is
+    lost meanwhile does not leave a trial which neither side takes back.
+    """
+    done = commands.run(["sh", GUARD, "again" if again else "now"], timeout=120.0)
+    return {0: True, 1: False}.get(done.status)

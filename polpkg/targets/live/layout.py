@@ -31,7 +31,10 @@ CANDIDATE = f"{LIVE}/candidate"
 
 GUARD = f"{LIVE}/guard.sh"
 PULSE = f"{LIVE}/pulse"
-"""The guard's process number."""
+"""The process number of the guard that has the trial."""
+
+CONFIRMING = f"{LIVE}/confirming"
+"""There while a person's confirmation is carried out: the guard gives it some time more."""
 
 ARMED, CONFIRMED, REVERTING, REVERTED, STUCK = "armed", "confirmed", "reverting", "reverted", "stuck"
 PHASES = (ARMED, CONFIRMED, REVERTING, REVERTED, STUCK)

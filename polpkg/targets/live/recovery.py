@@ -48,6 +48,17 @@ class Ending(NamedTuple):
     trial: Trial
 
 
+def find_waiting(host: LiveHost) -> Trial | None:
+    """The trial that a person can still confirm: its guard runs, in this run of the machine.  Nothing is changed.
+
+    Raises TargetError.
+    """
+    found = read_trial(host.target)
+    if found is None or found[0] != ARMED or not found[1].waits or found[1].boot != read_boot(host.commands):
+        return None
+    return found[1] if is_guarded(host.commands) else None
+
+
 def settle(host: LiveHost) -> Ending | None:
     """Bring an earlier trial to its end, unless a person is still to confirm it; None when there was none.
 
@@ -59,11 +70,12 @@ def settle(host: LiveHost) -> Ending | None:
         return None
     phase, trial = found
     boot = read_boot(host.commands)
-    if trial.boot != boot:
-        outcome = CONFIRMED if phase == CONFIRMED else "restart"
-        close_trial(host.target, trial, outcome, boot)
+    is_in_place = phase == ARMED and trial.becomes > 0 and current_number(host.target) == trial.becomes
+    if trial.boot != boot:  # what was in force then need not be what booted
+        outcome = CONFIRMED if phase == CONFIRMED or is_in_place else "restart"
+        close_trial(host.target, trial, outcome, trial.boot)
         return Ending(outcome, trial)
-    if phase == ARMED and trial.becomes and current_number(host.target) == trial.becomes:
+    if is_in_place:
         phase = CONFIRMED if change_phase(host.commands, ARMED, CONFIRMED) else phase
     if phase == ARMED and trial.waits and is_guarded(host.commands):
         return Ending("waits", trial)
@@ -84,7 +96,10 @@ def _end(host: LiveHost, phase: str) -> str:
 
 def _take_back(host: LiveHost) -> str:
     """Do what the guard would do.  Raises TargetError `still-reverting` when it is at it and does not end."""
-    ended = bring_back(host)
+    return _outcome(host, bring_back(host))
+
+
+def _outcome(host: LiveHost, ended: bool | None) -> str:  # noqa: FBT001 - what `bring_back` says
     if ended is None:
         message = f"{host.target.name} is bringing its old policy back, or cannot be asked about it"
         raise TargetError("still-reverting", message, hint="try again in a minute")
@@ -100,7 +115,7 @@ def _wait_for_guard(host: LiveHost) -> str:
     for phase in (REVERTED, STUCK):
         if host.target.stat(phase_path(phase)):
             return phase
-    return "undone" if revert_now(host.commands) else STUCK
+    return _outcome(host, revert_now(host.commands, again=True))
 
 
 def _undo(target: Target, trial: Trial) -> None:

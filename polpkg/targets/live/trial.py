@@ -12,19 +12,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from polpkg.errors import ApplyError, TargetError
+from polpkg.errors import ApplyError, HostError, TargetError
 from polpkg.targets.live.guard import change_phase, render_guard, revert_now, start_guard
 from polpkg.targets.live.layout import (
     ARMED,
     CONFIRMED,
+    CONFIRMING,
     GUARD,
     NEW,
     PHASES,
     PREVIOUS,
     PULSE,
     REVERTED,
-    REVERTING,
     STUCK,
+    find_phase,
     phase_path,
 )
 from polpkg.targets.live.record import Trial, render_trial
@@ -47,6 +48,9 @@ LOOKING = 120
 
 _LOADERS = (("xl", "loadpolicy"), ("flask-loadpolicy",))
 _NOT_FOUND = 127
+_KILLED = range(128, 192)
+"""How a shell says that a signal ended a program: nobody knows whether it had loaded the policy before."""
+
 _GRACE = 30
 """Seconds that the host has beyond the time of the guard to load the old policy."""
 
@@ -86,7 +90,8 @@ def try_policy(
         if not wrong and again.target.stat(phase_path(ARMED)) is None:
             wrong = [f"to look at it took longer than {trial.seconds} seconds"]
     except TargetError as error:  # the new policy may be what cut the connection
-        wrong = [f"{host.target.name} cannot be reached any more: {error.message}"]
+        unreachable = isinstance(error, HostError)
+        wrong = [f"{host.target.name} cannot be reached any more: {error.message}" if unreachable else error.message]
     if wrong:
         raise take_back(host, trial, wrong, say)
 
@@ -118,6 +123,7 @@ def disarm(target: Target) -> None:
     for phase in PHASES:
         target.remove(phase_path(phase))
     target.remove(PULSE)
+    target.remove(CONFIRMING)
 
 
 def _load(commands: Commands) -> str:
@@ -127,6 +133,8 @@ def _load(commands: Commands) -> str:
         done = commands.run([*loader, NEW])
         if done.status == 0:
             return ""
+        if done.status in _KILLED:
+            raise TargetError("loader-killed", f"{' '.join(loader)} was ended by signal {done.status - 128}")
         if done.status != _NOT_FOUND:
             return " ".join(done.errors.decode("utf-8", "replace").split()) or f"status {done.status}"
     return said
@@ -203,9 +211,8 @@ def bring_back(host: LiveHost) -> bool | None:
     for connect in (lambda: host, host.connect):
         try:
             at = connect()
-            if change_phase(at.commands, ARMED, REVERTING):
-                return revert_now(at.commands)
-            return _wait_for_guard(at.target)
+            ended = revert_now(at.commands)
+            return _wait_for_guard(at.target) if ended is None else ended
         except TargetError:  # this connection is gone; the next one is a new one
             continue
     return None
@@ -226,13 +233,18 @@ def _wait_for_host(host: LiveHost, seconds: int) -> bool | None:
 def _wait_for_guard(target: Target, end: float = 0.0) -> bool | None:
     """Whether the guard, which has taken the matter over, brought the old policy back; None when it does not end.
 
-    Raises TargetError.
+    When there is no trial, nothing was loaded that would have to be taken back.  Raises TargetError.
     """
     end = end or time.monotonic() + _GRACE
+    missing = 0
     while True:
         for phase, ended in ((REVERTED, True), (STUCK, False)):
             if target.stat(phase_path(phase)) is not None:
                 return ended
+        if not find_phase(target):  # a name that is changed just now may be missing once
+            missing += 1
+        if missing > 1:
+            return True
         if time.monotonic() > end:
             return None
         time.sleep(_TURN)

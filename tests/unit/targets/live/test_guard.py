@@ -99,8 +99,38 @@ def test_it_gives_up_in_the_end(guard, tmp_path):
     assert len(log(tmp_path)) == 10
 
 
-def test_at_once(guard, tmp_path):
-    (tmp_path / "live/armed").rename(tmp_path / "live/reverting")
-    assert end(guard(600, "now")) == 0
+@pytest.mark.parametrize(("word", "phase"), [("now", "armed"), ("again", "reverting")])
+def test_at_once(guard, tmp_path, word, phase):
+    (tmp_path / "live/armed").rename(tmp_path / "live" / phase)
+    assert end(guard(600, word)) == 0
     assert log(tmp_path)[0] == "xl loadpolicy previous"
     assert (tmp_path / "live/reverted").exists()
+
+
+@pytest.mark.parametrize(("word", "phase"), [("now", "reverting"), ("now", "confirmed"), ("again", "reverted")])
+def test_whoever_comes_late_does_nothing(guard, tmp_path, word, phase):
+    (tmp_path / "live/armed").rename(tmp_path / "live" / phase)
+    assert end(guard(600, word)) == 3
+    assert log(tmp_path) == []
+
+
+def test_an_earlier_guard_leaves_a_later_trial_alone(guard, tmp_path):
+    """The trial ended, and another began before the guard had looked: that one has a guard of its own."""
+    process = guard(2)
+    pulse = tmp_path / "live/pulse"
+    while not pulse.exists() or not pulse.read_text():
+        time.sleep(0.05)
+    pulse.write_text("1\n")
+    assert end(process) == 0
+    assert log(tmp_path) == []
+    assert (tmp_path / "live/armed").exists()
+
+
+def test_it_waits_for_a_confirmation_that_was_begun_in_time(guard, tmp_path):
+    (tmp_path / "live/confirming").write_text("")
+    process = guard(1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=4)
+    (tmp_path / "live/armed").rename(tmp_path / "live/confirmed")
+    assert end(process) == 0
+    assert log(tmp_path) == []

@@ -19,7 +19,8 @@ from polpkg.targets.live.record import (
     render_trial,
     write_record,
 )
-from polpkg.targets.live.recovery import current_link, settle
+from polpkg.targets.live.recovery import current_link, find_waiting, settle
+from polpkg.targets.live.trial import bring_back
 from polpkg.targets.tree import TreeTarget
 
 OLD = write_policydb(lower(link_bundled("4.17"), 30))
@@ -90,6 +91,29 @@ def test_a_trial_of_an_earlier_boot(host):
     assert settle(find_live_host(host)).outcome == "restart"
     assert read_record(host).last.outcome == "restart"
     assert recorded_policy(host, host.xen.state["boot"]) is None
+
+
+def test_what_was_confirmed_before_a_restart_need_not_be_what_booted(host):
+    trial(host, "confirmed", boot="another")
+    assert settle(find_live_host(host)).outcome == "confirmed"
+    assert recorded_policy(host, host.xen.state["boot"]) is None
+
+
+def test_a_generation_that_was_in_place_before_a_restart(host):
+    host.write_link("/var/lib/polpkg/current", "generations/3")
+    trial(host, "armed", boot="another", becomes=3)
+    assert settle(find_live_host(host)).outcome == "confirmed"
+
+
+@pytest.mark.parametrize("changes", [{"waits": False}, {"boot": "another"}, {}], ids=["mine", "restart", "no guard"])
+def test_nothing_can_be_confirmed_without_its_guard(host, changes):
+    trial(host, "armed", **{"waits": True, **changes})
+    assert find_waiting(find_live_host(host)) is None
+
+
+def test_nothing_was_loaded_yet(host):
+    assert bring_back(find_live_host(host)) is True
+    assert host.xen.loaded == NEXT
 
 
 def test_a_trial_that_waits_without_a_guard_is_undone(host):
