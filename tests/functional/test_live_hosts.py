@@ -292,7 +292,7 @@ def test_an_interrupt_while_the_way_back_is_laid(host, on, monkeypatch):
 
 def test_a_loader_that_is_killed(host, on, monkeypatch):
     """Whether Xen took the policy before nobody knows: the old one is loaded again."""
-    before, load = host.xen.loaded, trial._load  # noqa: SLF001
+    before, load = host.xen.loaded, trial._load
 
     def kill(commands):
         run = commands.run
