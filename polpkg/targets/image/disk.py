@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from polpkg.targets.image.nbd import QemuDisk
 
 _PIECE = 1 << 20
+_LEAKS = 3
+"""Exit code of `qemu-img check` when it found nothing worse than clusters that nothing names."""
 
 
 class Disk:
@@ -43,6 +45,21 @@ class Disk:
         """Let go of the file."""
         self.blocks.close()
         self.file.close()
+
+    def check_whole(self) -> None:
+        """Raises TargetError `damaged-image` for a qcow2 whose tables name what the file does not have.
+
+        QEMU reads zeros there, as in one that was copied in part only.  Clusters that nothing names do no harm.
+        """
+        if self.is_raw:
+            return
+        from polpkg.targets.image.nbd import image_node
+
+        done = run_tool("qemu-img", "check", "--force-share", f"json:{json.dumps(image_node(self.path))}")
+        if done.returncode not in {0, _LEAKS}:
+            reason = last_words(done)
+            hint = "was it copied as a whole?  `qemu-img check` tells more"
+            raise TargetError("damaged-image", f"the qcow2 {self.path} is damaged: {reason}", hint=hint)
 
     def extract(self, start: int, size: int) -> RawFile:
         """The `size` bytes of the disk from `start` on, in a file without a name, which nobody has to remove.

@@ -1,7 +1,8 @@
 """FAT12, FAT16 and FAT32 with long names, read only.
 
-After Microsoft's "FAT: General Overview of On-Disk Format" 1.03.  A number is the place of the directory entry on the
-partition, in bytes; the root, which has none, is 0.
+After Microsoft's "FAT: General Overview of On-Disk Format" 1.03, but for one thing: without a 16-bit size of the table
+it is FAT32 however few clusters it has, as Linux takes it (fs/fat/inode.c).  A number is the place of the directory
+entry on the partition, in bytes; the root, which has none, is 0.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class FatFileSystem:
         raw = blocks.read(0, 90)
         sector, per_cluster, reserved, copies, root_entries, total = unpack_from("<HBHBHH", raw, 11)
         total = total or int.from_bytes(raw[32:36], "little")
-        per_fat = int.from_bytes(raw[22:24], "little") or int.from_bytes(raw[36:40], "little")
+        is_wide = raw[22:24] == b"\0\0"
+        per_fat = int.from_bytes(raw[36:40] if is_wide else raw[22:24], "little")
         root_sectors = -(-root_entries * _ENTRY // sector)
         self._cluster = sector * per_cluster
         self._root_place = (reserved + copies * per_fat) * sector
@@ -58,7 +60,7 @@ class FatFileSystem:
         self._clusters = (total * sector - self._data) // self._cluster
         if total * sector > blocks.size or self._clusters <= 0:
             raise self._damaged("it is larger than its partition")
-        self._bits = 12 if self._clusters < _FAT16_CLUSTERS else 16 if self._clusters < _FAT32_CLUSTERS else 32
+        self._bits = 32 if is_wide else 12 if self._clusters < _FAT16_CLUSTERS else 16
         self._root_cluster = int.from_bytes(raw[44:48], "little") if self._bits == 32 else 0
         self._table = blocks.read(reserved * sector, per_fat * sector)
         if (self._clusters + 2) * self._bits > len(self._table) * 8:
@@ -70,6 +72,15 @@ class FatFileSystem:
     def root(self) -> int:
         """See `FileSystem.root`."""
         return _ROOT
+
+    def check_changeable(self) -> None:
+        """Raises TargetError `unsupported-file-system` when it is a FAT32 that mtools takes for FAT16."""
+        if self._bits == 32 and self._clusters < _FAT32_CLUSTERS:
+            raise TargetError(
+                "unsupported-file-system",
+                f"{self._name} is FAT32 with only {self._clusters:,} clusters, which mtools cannot change",
+                hint=f"make it with {_FAT32_CLUSTERS:,} clusters or more (`mkfs.vfat -s 1`), or without `-F 32`",
+            )
 
     @property
     def is_case_sensitive(self) -> bool:

@@ -44,6 +44,10 @@ class FileSystem(Protocol):
         """Whether `A` and `a` are two names."""
         ...
 
+    def check_changeable(self) -> None:
+        """Raises TargetError `unsupported-file-system` when the programs that change it would not keep it right."""
+        ...
+
     def node(self, number: int) -> Node:
         """What `number`, which a directory named, is."""
         ...

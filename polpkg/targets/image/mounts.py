@@ -26,6 +26,11 @@ _VIRTUAL = frozenset(("swap", "tmpfs", "proc", "sysfs", "devpts", "devtmpfs", "d
 _OWN = ("/boot", "/efi", "/etc", "/var", "/usr")
 """Below these polpkg looks at files; what is mounted elsewhere does not concern it."""
 
+_OF_LOADER = ("/boot", "/efi")
+"""What a boot loader reads is there, whether or not the system mounts it when it starts."""
+
+_AUTOMOUNT = "x-systemd.automount"
+
 _DEVICE = re.compile(r"/dev/(?:[hsv]d|xvd)a(\d+)|/dev/(?:nvme0n1|mmcblk0)p(\d+)")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _DISCOVERED = {
@@ -47,14 +52,16 @@ def mount_all(disk: Disk, volumes: Sequence[Volume], root: Entry, root_volume: V
     """
     mounted = [(root_volume, root)]
     for mount in sorted(_read_fstab(root)):
-        volume = _named(volumes, mount.device)
+        found = _named(volumes, mount.device)
+        volume = found[0] if len(found) == 1 else None
         if volume is root_volume or any(volume is each for each, _ in mounted):
             continue
         entry = _entry(root, mount.path)
         if entry is None or entry.kind is not NodeKind.DIRECTORY:
             raise TargetError("no-mount-point", f"{disk.path} has no directory {mount.path}, which {_FSTAB} names")
         if volume is None:
-            missing = f"{mount.path} of {disk.path} is on {mount.device}, which is not in the image"
+            which = "several partitions are" if found else "is not in the image"
+            missing = f"{mount.path} of {disk.path} is on {mount.device}, which {which}"
             entry.mounted = _closed(root, missing)
         else:
             entry.mounted = _mounted(disk, volume, mount.path, root)
@@ -78,7 +85,8 @@ def _read_fstab(root: Entry) -> Iterator[_Mount]:
         device, path = (_ESCAPE.sub(lambda found: chr(int(found[1], 8)), field) for field in fields[:2])
         options = fields[3].split(",") if len(fields) > 3 else []
         path = path.rstrip("/")
-        if "noauto" not in options and any(path == own or path.startswith(f"{own}/") for own in _OWN):
+        own = _OF_LOADER if "noauto" in options and _AUTOMOUNT not in options else _OWN
+        if any(path == each or path.startswith(f"{each}/") for each in own):
             yield _Mount(path, "a bind mount" if "bind" in options else device)
 
 
@@ -89,14 +97,15 @@ def _entry(root: Entry, path: str) -> Entry | None:
         return None
 
 
-def _named(volumes: Sequence[Volume], device: str) -> Volume | None:
-    """The volume that /etc/fstab calls `device`; None when it is not one of the image."""
+def _named(volumes: Sequence[Volume], device: str) -> list[Volume]:
+    """The volumes that /etc/fstab may mean with `device`: several when a partition was copied with its label."""
     if device.startswith("/dev/disk/by-"):
         key, _, value = device.removeprefix("/dev/disk/by-").partition("/")
     else:
         key, _, value = device.partition("=")
     key, value = key.lower(), value.strip('"')
     number = _DEVICE.fullmatch(device)
+    found: list[Volume] = []
     for volume in volumes:
         partition, signature = volume.partition, volume.signature
         known = {"partuuid": partition.uuid, "partlabel": partition.label}
@@ -104,8 +113,8 @@ def _named(volumes: Sequence[Volume], device: str) -> Volume | None:
             known |= {"uuid": signature.uuid, "label": signature.label}
         is_same = known.get(key, "") == value or ("uuid" in key and known.get(key, "").lower() == value.lower())
         if (value and is_same) or (number and int(number[1] or number[2]) == partition.number):
-            return volume
-    return None
+            found.append(volume)
+    return found
 
 
 def _mounted(disk: Disk, volume: Volume, path: str, root: Entry) -> Entry:

@@ -208,7 +208,7 @@ class ImageTarget:
                 needed[id(file_system)] = needed.get(id(file_system), 0) + size
         for volume, root in self._image.mounted:
             file_system = root.file_system
-            if isinstance(file_system, ExtFileSystem):
+            if isinstance(file_system, ExtFileSystem) or id(file_system) in needed:
                 file_system.check_changeable()
             if needed.get(id(file_system), 0) > file_system.free:
                 free = f"{file_system.free:,} bytes are free"
@@ -256,6 +256,7 @@ class ImageTarget:
         path, descriptor = image.disk.path, image.disk.descriptor
         check_replaceable(path, os.fstat(descriptor))
         check_unused(descriptor, path)
+        image.disk.check_whole()
         label = f"a copy of {Path(path).name}"
 
         def told(done: int, total: int) -> None:

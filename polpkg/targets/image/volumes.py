@@ -41,6 +41,12 @@ def find_volumes(disk: Disk) -> tuple[Volume, ...]:
     """
     whole = identify(disk.blocks)
     if whole is not None:
+        if whole.kind in {EXT, FAT} and read_partitions(disk.blocks):
+            raise TargetError(
+                "unsupported-image",
+                f"{disk.path} has a partition table and, around it, {whole.kind}: one of them is left over",
+                hint="`wipefs FILE` lists both, and takes away the one that is not meant",
+            )
         return (Volume(Partition(0, 0, disk.blocks.size, "", ""), whole),)
     partitions = read_partitions(disk.blocks)
     if not partitions:
