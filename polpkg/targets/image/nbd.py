@@ -44,7 +44,11 @@ class QemuDisk:
         process, connection = _serve(path, writable=writable)
         self._socket = connection
         self.close = weakref.finalize(self, _stop, process, connection)
-        self._size = self._negotiate()
+        try:
+            self._size = self._negotiate()
+        except BaseException:  # whom nobody ever talked to, waits for another
+            process.terminate()
+            raise
 
     @property
     def size(self) -> int:
@@ -146,4 +150,8 @@ def _stop(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
     with suppress(OSError):
         connection.sendall(_REQUEST.pack(_REQUEST_MAGIC, 0, _DISCONNECT, 0, 0, 0))
     connection.close()
-    process.wait()
+    try:
+        process.wait(_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # it still writes what it has
+        process.wait()
