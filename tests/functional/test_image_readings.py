@@ -100,6 +100,15 @@ def _put_first(part, short, content):
     part.write_bytes(raw)
 
 
+def test_the_hint_is_a_command_that_works(call, tmp_path):
+    image = build_image(tmp_path / "an image.img", ImageKind("gpt", 512, "ext4"))
+    with image.path.open("r+b") as file:
+        file.seek(image.root[0])
+        file.write(b"LUKS\xba\xbe")
+    hint = call("status", "--image", image.path, "--json").document["error"]["hint"]
+    assert f"guestmount -a '{image.path}' -i" in hint
+
+
 def test_a_qcow2_that_was_copied_in_part_only(call, tmp_path, hypervisor):
     """QEMU reads zeros for the clusters behind its end, which here hold an unrelated file."""
     files = {XEN: hypervisor, "/usr/data": bytes(range(256)) * 4096}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from polpkg.errors import TargetError
@@ -72,7 +73,7 @@ def open_volume(disk: Disk, volume: Volume) -> ExtFileSystem | FatFileSystem:
         raise TargetError(
             "unsupported-file-system",
             f"{name} is {volume.kind}: polpkg itself reads ext2, ext3, ext4 and FAT",
-            hint=_WITH_LIBGUESTFS.format(image=disk.path),
+            hint=_WITH_LIBGUESTFS.format(image=shlex.quote(disk.path)),
         )
     file_system = ExtFileSystem(blocks, name)
     if file_system.is_clean:
@@ -110,7 +111,7 @@ def find_root(disk: Disk, volumes: tuple[Volume, ...], chosen: int | None) -> Vo
     raise TargetError(
         "no-root-partition",
         f"no partition of {disk.path} is the root of a system on ext2, ext3 or ext4; it has: {there}",
-        hint=_WITH_LIBGUESTFS.format(image=disk.path),
+        hint=_WITH_LIBGUESTFS.format(image=shlex.quote(disk.path)),
     )
 
 
