@@ -46,8 +46,8 @@ class QemuDisk:
         self.close = weakref.finalize(self, _stop, process, connection)
         try:
             self._size = self._negotiate()
-        except BaseException:  # whom nobody ever talked to, waits for another
-            process.terminate()
+        except BaseException:  # whom nobody ever talked to, waits for another, and while it starts forgets a SIGTERM
+            process.kill()
             raise
 
     @property
