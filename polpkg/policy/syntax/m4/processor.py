@@ -443,6 +443,7 @@ class Processor:
         if self._trial:
             self._trial.see(result.text)
         self._consume(len(result.text), level, offset)
+        self._steps += len(result.text) // _READ_AS_ONE
         self._check("output", self._output.length, level, offset)
         blocks = self._blocks
         while len(blocks) > 1 and blocks[-1].position >= len(blocks[-1].text):
@@ -491,6 +492,9 @@ class Processor:
 def _fixed(offset: int) -> int:
     return offset if offset < 0 else ~offset
 
+
+_READ_AS_ONE = 32
+"""So many characters of names that mean nothing are read in the time of one step."""
 
 _BOUNDS = {
     "calls": "{} calls within each other's arguments",
