@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from polpkg.policy.abi.difference import difference
 from polpkg.policy.analysis.sections import SECTIONS, describe
 from polpkg.policy.analysis.view import render_condition
+from polpkg.policy.ir.blocks import TypeSets
 from polpkg.policy.ir.linked import LinkedAvRule, bits
 from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.ir.statements import BooleanOperator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from polpkg.policy.abi.difference import Difference
+    from polpkg.policy.ir.blocks import Block
     from polpkg.policy.ir.linked import LinkedConditional, LinkedPolicy, LinkedTypeRule
 
 
@@ -142,15 +144,7 @@ class _SharedNumbers:
         self.types: dict[str, int] = {}
         self.booleans: dict[str, int] = {}
         self.conditions: dict[_Condition, str] = {}
-        self.sets: list[int] = []
-        self._set_numbers: dict[int, int] = {}
-
-    def set_number(self, types: int) -> int:
-        """Stands for a set of types: even to compare two sets takes as long as there are types."""
-        number = self._set_numbers.setdefault(types, len(self.sets))
-        if number == len(self.sets):
-            self.sets.append(types)
-        return number
+        self.sets = TypeSets()
 
     def type_number(self, name: str) -> int:
         return self.types.setdefault(name, len(self.types))
@@ -176,11 +170,11 @@ class _Blocks:
     """The access vector rules of a policy: for each key the pairs of a set of sources and one of targets, by number."""
 
     def __init__(self, policy: LinkedPolicy, shared: _SharedNumbers) -> None:
-        self.found: dict[_Key, set[tuple[int, int]]] = defaultdict(set)
+        self.found: dict[_Key, set[Block]] = defaultdict(set)
         self._policy = policy
         numbers = [-1 if symbol.is_attribute else shared.type_number(symbol.name) for symbol in policy.types]
         self._sets = [
-            shared.set_number(
+            shared.sets.number(
                 bit_set(numbers[bit] for bit in bits(symbol.members)) if symbol.is_attribute else 1 << own
             )
             for own, symbol in zip(numbers, policy.types, strict=True)
@@ -200,7 +194,7 @@ class _Blocks:
         for bit in bits(rule.permissions):
             self.found[rule.kind.name.lower(), name, permissions[bit], condition].add(block)
 
-    def covering(self, key: _Key) -> set[tuple[int, int]]:
+    def covering(self, key: _Key) -> set[Block]:
         """The blocks of a key, with those that hold always."""
         always = self.found.get((*key[:3], None), set())
         return always if key[3] is None else always | self.found.get(key, set())
@@ -218,7 +212,7 @@ def _more(policy: _Blocks, other: _Blocks, shared: _SharedNumbers) -> tuple[Rule
         if not only:
             continue
         condition = shared.conditions[key[3]] if key[3] is not None else ""
-        for source, targets in _uncovered(_with_sets(only, shared), _with_sets(theirs, shared)):
+        for source, targets in _uncovered(only, theirs, shared.sets):
             for target in bits(targets):
                 merged[key[0], names[source], names[target], key[1], condition].append(key[2])
     return tuple(
@@ -227,23 +221,15 @@ def _more(policy: _Blocks, other: _Blocks, shared: _SharedNumbers) -> tuple[Rule
     )
 
 
-def _with_sets(blocks: Iterable[tuple[int, int]], shared: _SharedNumbers) -> list[tuple[int, int]]:
-    return [(shared.sets[sources], shared.sets[targets]) for sources, targets in blocks]
-
-
-def _uncovered(blocks: Iterable[tuple[int, int]], theirs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _uncovered(blocks: Iterable[Block], theirs: Iterable[Block], sets: TypeSets) -> Iterator[tuple[int, int]]:
     """For each source of `blocks` the targets that no block of `theirs` gives it."""
-    targets: dict[int, int] = defaultdict(int)
-    for sources, reached in blocks:
-        for source in bits(sources):
-            targets[source] |= reached
-    for source, reached in sorted(targets.items()):
-        rest = reached
-        for sources, covered in theirs:
-            if sources >> source & 1:
-                rest &= ~covered
-        if rest:
-            yield source, rest
+    reached = sets.by_source(blocks, sets.sources(blocks))
+    covered = sets.by_source(theirs, reached)
+    for source, targets in sorted(reached.items()):
+        rest = targets - covered[source]
+        more = sets.union(rest) & ~sets.union(covered[source]) if rest else 0
+        if more:
+            yield source, more
 
 
 def _type_rules(policy: LinkedPolicy) -> set[TypeRuleChange]:

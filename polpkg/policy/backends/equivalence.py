@@ -14,7 +14,9 @@ from typing import NamedTuple, TypeAlias
 
 from polpkg.policy.backends.cil import statements
 from polpkg.policy.backends.naming import Naming
+from polpkg.policy.ir.blocks import Block, TypeSets
 from polpkg.policy.ir.linked import LinkedAvRule, LinkedExpression, LinkedPolicy, LinkedTerm, LinkedTypeRule, bits
+from polpkg.policy.ir.quick import bit_set
 from polpkg.policy.ir.statements import BooleanOperator
 from polpkg.policy.policydb.canonical import canonical
 from polpkg.policy.policydb.conditions import meaning
@@ -78,8 +80,10 @@ _COMPONENTS = {
 
 _NOT_COMPARED = frozenset({"sid", "sidorder", "typeattribute", "typeattributeset", "expandtypeattribute"})
 
-Grants: TypeAlias = dict[tuple[Hashable, ...], dict[str, int]]
-"""For each condition, kind, class and permission (or result), and each source type: the target types."""
+Grants: TypeAlias = dict[tuple[Hashable, ...], set[Block]]
+"""For each kind, class, permission (or result) and condition: which sources have it on which targets."""
+
+_NOTHING: frozenset[Block] = frozenset()
 
 
 def explain_differences(left: PolicyDb, right: PolicyDb) -> tuple[PolicyDifference, ...]:
@@ -212,18 +216,23 @@ def _grant_differences(a: LinkedPolicy, b: LinkedPolicy) -> Iterator[PolicyDiffe
     number: dict[str, int] = {}
     every = sorted({symbol.name for policy in (a, b) for symbol in policy.booleans})
     shared = {name: n for n, name in enumerate(every, 1)}
-    left, right = _grants(a, number, shared), _grants(b, number, shared)
+    sets = TypeSets()
+    left, right = (_grants(policy, number, shared, sets) for policy in (a, b))
     names = list(number)
     for key in sorted(left.keys() | right.keys(), key=str):
-        one, other = left.get(key, {}), right.get(key, {})
-        for source in sorted(one.keys() | other.keys()):
-            differing = one.get(source, 0) ^ other.get(source, 0)
-            if not differing:
+        concerned = sets.sources(left.get(key, _NOTHING) ^ right.get(key, _NOTHING))
+        one, other = (sets.by_source(found.get(key, ()), concerned) for found in (left, right))
+        always = [sets.by_source(found.get((*key[:-1], ()), ()), concerned) for found in (left, right) if key[-1]]
+        for source in sorted(concerned, key=names.__getitem__):
+            if one[source] == other[source]:
                 continue
-            always = (*key[:-1], ())
-            both = left.get(always, {}).get(source, 0) & right.get(always, {}).get(source, 0)
-            rule = "redundant-conditional" if key[-1] and not differing & ~both else ""
-            yield _grant_difference(key, source, differing, one.get(source, 0), names, rule)
+            on_left = sets.union(one[source])
+            differing = on_left ^ sets.union(other[source])
+            if differing:
+                anyhow = [sets.union(reached[source]) for reached in always]
+                is_said_anyhow = bool(anyhow) and not differing & ~(anyhow[0] & anyhow[1])
+                rule = "redundant-conditional" if is_said_anyhow else ""
+                yield _grant_difference(key, names[source], differing, on_left, names, rule)
 
 
 def _grant_difference(
@@ -239,24 +248,25 @@ def _grant_difference(
     )
 
 
-def _grants(policy: LinkedPolicy, number: dict[str, int], shared: Mapping[str, int]) -> Grants:
+def _grants(policy: LinkedPolicy, number: dict[str, int], shared: Mapping[str, int], sets: TypeSets) -> Grants:
     """Every rule with attributes expanded; `number` gives types, `shared` booleans the same number in both policies."""
     names = Naming(policy)
     booleans = [shared[name] for name in names.booleans]
     mine = [number.setdefault(symbol.name, len(number)) if not symbol.is_attribute else -1 for symbol in policy.types]
-    targets = [sum(1 << mine[bit] for bit in bits(policy.expand(n))) for n in range(len(policy.types))]
-    sources = [[names.types[bit] for bit in bits(policy.expand(n))] for n in range(len(policy.types))]
-    found: Grants = defaultdict(lambda: defaultdict(int))
+    expanded = [
+        sets.number(bit_set(mine[bit] for bit in bits(symbol.members)) if symbol.is_attribute else 1 << own)
+        for own, symbol in zip(mine, policy.types, strict=True)
+    ]
+    found: Grants = defaultdict(set)
 
     def add(rule: LinkedAvRule | LinkedTypeRule, condition: tuple[Hashable, ...]) -> None:
         if isinstance(rule, LinkedAvRule):
             whats = names.permissions(rule.security_class, rule.permissions)
         else:
             whats = [names.types[rule.result]]
+        block = (expanded[rule.source], expanded[rule.target])
         for what in whats:
-            table = found[rule.kind.name.lower(), names.classes[rule.security_class], what, condition]
-            for source in sources[rule.source]:
-                table[source] |= targets[rule.target]
+            found[rule.kind.name.lower(), names.classes[rule.security_class], what, condition].add(block)
 
     for rule in (*policy.rules, *policy.type_rules):
         add(rule, ())
