@@ -147,6 +147,7 @@ def _taken_back(
     from polpkg.targets.live.trial import take_back
 
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
+    context.tell(f"{host.target.name}: {reason}: the old policy is being brought back")
     ended = take_back(host, trial, [reason], context.tell)
     _close(host, trial, ended)
     if ended.code == "revert-failed":

@@ -272,7 +272,9 @@ def test_an_interrupt_takes_the_policy_back(host, on):
         raise KeyboardInterrupt
 
     host.after_load = interrupt
-    assert on("install", "stordom").code == 130
+    done = on("install", "stordom")
+    assert done.code == 130
+    assert "interrupted: the old policy is being brought back" in " ".join(done.err.split())
     assert (host.xen.loaded, boot_file(host)) == (before, before)
 
 

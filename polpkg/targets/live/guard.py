@@ -10,12 +10,14 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from polpkg.errors import TargetError
+from polpkg.targets.host.commands import DEFAULT_TIMEOUT
 from polpkg.targets.live.layout import (
     ARMED,
     CONFIRMED,
     CONFIRMING,
     GUARD,
     LIVE,
+    NEW,
     PULSE,
     REVERTED,
     REVERTING,
@@ -59,6 +61,11 @@ again) trap '' INT; [ -e {reverting} ] || exit {taken} ;;
   [ "$(readlink ../current)" = {current} ] || {{ take {confirmed}; exit 0; }}
   take {reverting} || exit 0 ;;
 esac
+# A loader whose connection was lost may still be at it, and would come after the old policy.
+left={loading}
+while [ $left -gt 0 ] && cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -q '{new}$'; do
+  sleep 1; left=$((left-1))
+done
 tries=0
 until bring_back; do
   tries=$((tries+1))
@@ -118,6 +125,8 @@ def render_guard(
         armed=ARMED,
         confirming=CONFIRMING.rpartition("/")[2],
         taken=_TAKEN,
+        loading=int(DEFAULT_TIMEOUT) + _TRIES,
+        new=f"{NEW[:-1]}[{NEW[-1]}]",  # what looks for the loader does not find itself
         more=_MORE,
         confirmed=CONFIRMED,
         reverting=REVERTING,

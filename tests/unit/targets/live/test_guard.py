@@ -126,6 +126,16 @@ def test_an_earlier_guard_leaves_a_later_trial_alone(guard, tmp_path):
     assert (tmp_path / "live/armed").exists()
 
 
+def test_a_loader_that_is_still_at_it_comes_first(guard, tmp_path):
+    """Its connection was lost; what it loads must not come after the old policy."""
+    folder = tmp_path / "var/lib/polpkg/live"
+    script = 'sleep 2; echo "the new one" >>"$1"'
+    loader = subprocess.Popen(["sh", "-c", script, "sh", tmp_path / "log", folder / "new"])
+    assert end(guard(600, "now")) == 0
+    assert log(tmp_path)[:2] == ["the new one", "xl loadpolicy previous"]
+    assert end(loader) == 0
+
+
 def test_it_waits_for_a_confirmation_that_was_begun_in_time(guard, tmp_path):
     (tmp_path / "live/confirming").write_text("")
     process = guard(1)
