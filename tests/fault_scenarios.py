@@ -150,7 +150,7 @@ def _pin(target: Target) -> None:
 
 
 def _edit(target: Target) -> None:
-    edit_project_of(target, ProjectChange(install={"dom0": ">=1"}), lambda _: None)
+    edit_project_of(Context(), target, ProjectChange(install={"dom0": ">=1"}))
 
 
 class _Life:
